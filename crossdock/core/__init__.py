@@ -1,0 +1,1 @@
+"""Vocabulary: names used by every other package, and no technology."""

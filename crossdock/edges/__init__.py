@@ -1,0 +1,1 @@
+"""Protocols, never meanings: mysql, ssh, http."""

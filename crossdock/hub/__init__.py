@@ -1,0 +1,1 @@
+"""Django: state, screens, APIs. One app a capability."""

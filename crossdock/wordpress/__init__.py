@@ -1,0 +1,1 @@
+"""What WordPress and WooCommerce data mean. Pure: no I/O, no Django."""
