@@ -4,6 +4,7 @@ CrossdockError
 ├── ConfigError      exit 3   crossdock.toml can't be used
 ├── BlockedError     exit 4   a person must decide first (block findings)
 ├── AccessError      exit 5   SSH, database or HTTP refused us
+│   └── ConnectionLost        it answered before and is gone: reconnect and resume
 ├── LockedError      exit 6   another run holds the lock
 ├── StaleError       exit 7   the plan's facts have changed since it was made
 ├── EvidenceError    exit 8   the receipt chain does not verify
@@ -52,6 +53,10 @@ class BlockedError(CrossdockError):
 
 class AccessError(CrossdockError):
     exit_code = 5
+
+
+class ConnectionLost(AccessError):
+    pass
 
 
 class LockedError(CrossdockError):
