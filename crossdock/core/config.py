@@ -1,0 +1,482 @@
+"""crossdock.toml: one file that says where everything is and what people have decided.
+
+`load` reads it and tells every error at once. The models are frozen; secrets stay references (`SecretRef`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import idna
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from crossdock.core.errors import ConfigError
+from crossdock.core.secrets import SecretRef
+
+ENVIRONMENTS = ("staging", "production")
+Raw = dict[str, Any]
+
+
+def _wrong(what: str, way_out: str) -> PydanticCustomError:
+    return PydanticCustomError("crossdock", "{what}", {"what": what, "way_out": way_out})
+
+
+def _slug(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", value):
+        way_out = 'use a-z, 0-9 and "-", at most 40 characters, with a letter or digit at both ends'
+        raise _wrong(f'"{value}" is not a slug', way_out)
+    return value
+
+
+def domain_name(value: str) -> str:
+    """A bare host name in its ASCII (IDNA) lower-case form. Errors: ValueError (a PydanticCustomError)."""
+    if re.search(r"[/:@?#\s]", value):
+        raise _wrong(f'"{value}" is not a bare host name', "leave scheme, port and path out: www.example.com")
+    try:
+        name = idna.encode(value.rstrip("."), uts46=True).decode("ascii").lower()
+    except idna.IDNAError:
+        raise _wrong(f'"{value}" is not a valid host name', "write it as in www.example.com") from None
+    if name.rpartition(".")[2].isdigit():
+        raise _wrong(f'"{value}" is an IP address, not a host name', "a store is found by its name: www.example.com")
+    return name
+
+
+def _remote_folder(value: str) -> str:
+    if not value.startswith("/") or ".." in value.split("/") or not value.isprintable():
+        raise _wrong("is not an absolute path on the server", "write it from the root on: /srv/store/www")
+    return value.rstrip("/") or "/"
+
+
+def _ssh_destination(value: str) -> str:
+    # A leading dash would be read by ssh as an option, and options can run commands.
+    if value.startswith("-") or not value.isprintable() or " " in value:
+        raise _wrong("is not an SSH destination", "write a Host of your ssh_config, or user@host")
+    return value
+
+
+def _email(value: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        raise _wrong("is not an e-mail address", "write it as in ada@example.com")
+    return value
+
+
+def _address(value: str) -> str:
+    match = re.fullmatch(r"(?:\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(?::(\d{1,5}))?", value)
+    if not match or int(match[1] or 80) not in range(1, 65536):
+        raise _wrong("is not a host:port address", "write it as in 203.0.113.7:443, without scheme and path")
+    return value
+
+
+def _folder_of(info: ValidationInfo) -> Path:
+    return Path((info.context or {}).get("folder", "."))
+
+
+def _local_path(value: Any, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value:
+        raise _wrong("must be a path", "write it relative to this file, or absolute")
+    return _folder_of(info) / Path(value).expanduser()
+
+
+def _secret(value: Any, info: ValidationInfo) -> SecretRef:
+    # The offending text may be the secret itself: no message here may repeat it.
+    try:
+        reference = SecretRef(value if isinstance(value, str) else "")
+    except ValueError as error:
+        way_out = 'write "env:NAME" or "file:PATH" and change the secret if this file was shared'
+        raise _wrong(str(error), way_out) from None
+    scheme, _, name = reference.reference.partition(":")
+    return SecretRef(f"file:{_folder_of(info) / Path(name).expanduser()}") if scheme == "file" else reference
+
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Slug = Annotated[Text, AfterValidator(_slug)]
+Domain = Annotated[Text, AfterValidator(domain_name)]
+RemoteFolder = Annotated[Text, AfterValidator(_remote_folder)]
+SshDestination = Annotated[Text, AfterValidator(_ssh_destination)]
+Email = Annotated[Text, AfterValidator(_email)]
+Address = Annotated[Text, AfterValidator(_address)]
+LocalPath = Annotated[Path, PlainValidator(_local_path)]
+Secret = Annotated[SecretRef, PlainValidator(_secret)]
+Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+Positive = Annotated[StrictInt, Field(ge=1)]
+
+
+class Model(BaseModel):
+    """Frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Project(Model):
+    name: Text = Field(description='the project\'s name, as in name = "Lumen Outdoor"')
+    state: Text = Field(default=".crossdock", description="folder for the hub's database, plans and logs")
+
+
+class DatabaseAccess(Model):
+    """What differs from the account in wp-config.php. `host` is as seen from the server."""
+
+    user: Text | None = Field(default=None, description="database account")
+    password: Secret | None = Field(default=None, description='a reference, as in password = "env:NORTH_DB"')
+    host: Text | None = Field(default=None, description="database host as seen from the server")
+    port: Port | None = Field(default=None, description="TCP port")
+    socket: RemoteFolder | None = Field(default=None, description="path of the UNIX socket on the server")
+    name: Text | None = Field(default=None, description="database name")
+
+
+class Place(Model):
+    """A server that holds a WordPress installation. `ssh_config` is absolute; `root` has no trailing slash."""
+
+    ssh: SshDestination = Field(description='SSH destination, as in ssh = "north" or ssh = "user@host"')
+    ssh_config: LocalPath | None = Field(default=None, description="OpenSSH configuration file for ssh -F")
+    root: RemoteFolder = Field(description='the WordPress folder on that server, as in root = "/srv/store/www"')
+    transport: Literal["auto", "tunnel", "relay", "direct"] = Field(
+        default="auto", description="how the database is reached"
+    )
+    database: DatabaseAccess | None = Field(default=None, description="account; default: that of wp-config.php")
+
+
+class Server(Place):
+    """One source server: one WordPress installation."""
+
+    name: Slug = Field(description='the server\'s short name, as in name = "north"')
+
+
+class Environment(Place):
+    """Staging or production of the target. `http` is None where DNS already leads there."""
+
+    http: Address | None = Field(
+        default=None, description="address where the mapped domains answer before DNS points there"
+    )
+    scheme: Literal["http", "https"] = Field(default="https", description="scheme of the target's URLs")
+
+
+class Store(Model):
+    """One blog of a source server, which becomes one site of the target. `domains` has a name for each environment."""
+
+    name: Slug = Field(description='the store\'s short name, as in name = "north"')
+    server: Text = Field(description="name of one of the [[servers]]")
+    blog: Positive = Field(default=1, description="blog number in a source multisite, 1 elsewhere")
+    domains: dict[str, Domain] = Field(description="[stores.domains] with staging and production")
+
+
+class Network(Model):
+    """`headroom` is the number of user IDs reserved for each server."""
+
+    headroom: Positive = Field(default=1_000_000, description="user IDs reserved for each server")
+
+
+class Person(Model):
+    name: Text = Field(description="the person's name")
+    email: Email = Field(description="the person's e-mail address")
+    role: Literal["operator", "qa", "client-it", "client-owner", "sales"] = Field(description="what the person may do")
+
+
+class Limits(Model):
+    workers: Positive = Field(default_factory=lambda: os.cpu_count() or 1, description="processes that copy at once")
+    chunk_rows: Positive = Field(default=20_000, description="rows of one chunk")
+
+
+class Policies(Model):
+    people: Literal["merge-by-email", "separate"] = Field(
+        default="merge-by-email", description="whether accounts with one e-mail address become one"
+    )
+    password: Literal["first-store", "reset"] = Field(
+        default="first-store", description="which password a merged person keeps"
+    )
+    limits: Limits = Field(default_factory=Limits, description="workers and chunk_rows")
+
+
+class Decision(Model):
+    """A person's answer to a block finding."""
+
+    choice: Text = Field(description="one of the choices that the finding offers")
+    by: Text = Field(description="who decided")
+    reason: Text = Field(description="why")
+
+
+class Config(Model):
+    """The whole file. `path` is the file, absolute; `state` the folder for what Crossdock keeps, absolute."""
+
+    project: Project = Field(description="[project] with its name")
+    servers: tuple[Server, ...] = Field(min_length=1, description="one [[servers]] for each source server")
+    stores: tuple[Store, ...] = Field(min_length=1, description="one [[stores]] for each store")
+    network: Network = Field(default_factory=Network, description="settings of the target network")
+    environments: dict[str, Environment] = Field(description="[environments.staging] and [environments.production]")
+    people: tuple[Person, ...] = Field(default=(), description="who takes part")
+    policies: Policies = Field(default_factory=Policies, description="what applies to all stores")
+    decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
+    _path: Path = PrivateAttr(default=Path("crossdock.toml"))
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def state(self) -> Path:
+        return self._path.parent / Path(self.project.state).expanduser()
+
+    def server(self, name: str) -> Server:
+        """Errors: KeyError."""
+        return _named(self.servers, name)
+
+    def store(self, name: str) -> Store:
+        """Errors: KeyError."""
+        return _named(self.stores, name)
+
+    def stores_of(self, server: str) -> tuple[Store, ...]:
+        return tuple(store for store in self.stores if store.server == server)
+
+
+Named = TypeVar("Named", Server, Store)
+
+
+def _named(items: Iterable[Named], name: str) -> Named:
+    for item in items:
+        if item.name == name:
+            return item
+    raise KeyError(name)
+
+
+def load(path: Path) -> Config:
+    """Reads crossdock.toml. Errors: ConfigError with one line for each thing that is wrong, all of them at once."""
+    path = Path(path).absolute()
+    raw = _parse(path)
+    problems = [*_problems_across(raw)]
+    try:
+        config = Config.model_validate(raw, context={"folder": path.parent})
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        problems = [*(_problem_of(raw, detail) for detail in details), *problems]
+    if problems:
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
+    config._path = path
+    return config
+
+
+def _parse(path: Path) -> Raw:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(
+            "there is no such file", where=str(path), way_out="crossdock init writes one; -c FILE names another"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"is not UTF-8 (byte {error.start})", where=str(path), way_out="save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise ConfigError(
+            f"is not valid TOML: {error}",
+            where=f"{path}:{line[1]}" if line else str(path),
+            way_out="put text in double quotes, and close every quote and bracket",
+        ) from None
+
+
+@dataclass(frozen=True)
+class Problem:
+    key: str
+    what: str
+    way_out: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.what}. Way out: {self.way_out}"
+
+
+# The keys which a table may hold, by its place in the file (list positions and free names left out).
+TABLES: dict[tuple[str, ...], type[Model]] = {
+    (): Config,
+    ("project",): Project,
+    ("servers",): Server,
+    ("servers", "database"): DatabaseAccess,
+    ("stores",): Store,
+    ("network",): Network,
+    ("environments",): Environment,
+    ("environments", "database"): DatabaseAccess,
+    ("people",): Person,
+    ("policies",): Policies,
+    ("policies", "limits"): Limits,
+    ("decisions",): Decision,
+}
+PLAIN_WORDS = {
+    "string_type": "must be text in quotes",
+    "string_too_short": "is empty",
+    "int_type": "must be a whole number",
+    "tuple_type": "must be a list of tables",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "too_short": "needs at least one entry",
+}
+
+
+def _problem_of(raw: Raw, detail: ErrorDetails) -> Problem:
+    loc, context = detail["loc"], detail.get("ctx", {})
+    key = _key_path(raw, loc)
+    known = _fields_of(loc[:-1])
+    name = str(loc[-1]) if loc else ""
+    description = known.get(name, "see docs/operator.md")
+    match detail["type"]:
+        case "missing":
+            return Problem(key, "is missing", f"add {description}")
+        case "extra_forbidden":
+            return Problem(key, "unknown key", _did_you_mean(name, known))
+        case "crossdock":
+            return Problem(key, context["what"], context["way_out"])
+        case "literal_error":
+            choices = re.findall(r"'([^']+)'", context["expected"])
+            value = _value_at(raw, loc)
+            written = value if isinstance(value, str) else f"a {type(value).__name__}"
+            return Problem(key, f'"{written}" is not known', _did_you_mean(written, choices))
+        case kind:
+            text = PLAIN_WORDS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
+            return Problem(key, text, description)
+
+
+def _fields_of(loc: tuple[int | str, ...]) -> dict[str, str]:
+    """Key -> description of the table at `loc`; empty where keys are free."""
+    names = [part for part in loc if isinstance(part, str)]
+    if names[:1] in (["environments"], ["decisions"]):
+        del names[1:2]
+    model = TABLES.get(tuple(names))
+    return {name: field.description or "" for name, field in model.model_fields.items()} if model else {}
+
+
+def _did_you_mean(written: str, known: Iterable[str]) -> str:
+    names = list(known)
+    close = get_close_matches(written, names, n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(names) or 'none'}"
+
+
+def _value_at(raw: Any, loc: tuple[int | str, ...]) -> Any:
+    for part in loc:
+        raw = raw[part]
+    return raw
+
+
+def _key_path(raw: Raw, loc: tuple[int | str, ...]) -> str:
+    """`servers[north].root`; an entry without a usable name is counted from 1: `servers[#2].name`."""
+    path = ""
+    for position, part in enumerate(loc):
+        if isinstance(part, int):
+            entry = _value_at(raw, loc[: position + 1])
+            name = entry.get("name") if isinstance(entry, dict) else None
+            path += f"[{name}]" if isinstance(name, str) and name else f"[#{part + 1}]"
+        else:
+            path += f".{part}" if path else part
+    return path
+
+
+def _problems_across(raw: Raw) -> Iterator[Problem]:
+    """What no single table can know. Works on the raw file, so that it is told together with the errors in fields."""
+    servers, stores = _tables(raw, "servers"), _tables(raw, "stores")
+    yield from _repeated("servers", (str(server.get("name")) for server in servers if "name" in server), "name")
+    yield from _repeated("stores", (str(store.get("name")) for store in stores if "name" in store), "name")
+    emails = (str(person["email"]).lower() for person in _tables(raw, "people") if "email" in person)
+    yield from _repeated("people", emails, "e-mail address")
+    yield from _problems_of_servers(servers, stores)
+    yield from _problems_of_domains(stores)
+    yield from _problems_of_environments(raw.get("environments"))
+    places = [(f"servers[{server.get('name')}]", server) for server in servers]
+    if isinstance(raw.get("environments"), dict):
+        places += [(f"environments.{name}", place) for name, place in raw["environments"].items()]
+    for key, place in places:
+        yield from _problems_of_access(key, place)
+
+
+def _tables(raw: Raw, key: str) -> list[Raw]:
+    entries = raw.get(key)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def _repeated(key: str, names: Iterable[str], noun: str) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield Problem(f"{key}[{name}]", f"this {noun} is there twice", f"give each of the {key} its own {noun}")
+        seen.add(name)
+
+
+def _problems_of_servers(servers: list[Raw], stores: list[Raw]) -> Iterator[Problem]:
+    known = [str(server.get("name")) for server in servers]
+    seen: dict[tuple[str, Any], str] = {}
+    for store in stores:
+        if "server" not in store:
+            continue
+        server, key = str(store["server"]), f"stores[{store.get('name')}]"
+        if server not in known:
+            yield Problem(f"{key}.server", f'there is no server "{server}"', _did_you_mean(server, known))
+        blog = (server, str(store.get("blog", 1)))
+        if blog in seen:
+            what = f"blog {blog[1]} of server {server} is store {seen[blog]} already"
+            yield Problem(f"{key}.blog", what, "give each store its own server or blog number")
+        seen.setdefault(blog, str(store.get("name")))
+
+
+def _problems_of_domains(stores: list[Raw]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], str] = {}
+    for store in stores:
+        domains, key = store.get("domains"), f"stores[{store.get('name')}].domains"
+        if not isinstance(domains, dict):
+            continue
+        for environment in domains:
+            if environment not in ENVIRONMENTS:
+                yield Problem(f"{key}.{environment}", "unknown environment", _did_you_mean(environment, ENVIRONMENTS))
+        for environment in ENVIRONMENTS:
+            if environment not in domains:
+                yield Problem(f"{key}.{environment}", "is missing", f"add the store's host name in {environment}")
+                continue
+            domain = _comparable(domains[environment])
+            if (environment, domain) in seen:
+                what = f'"{domain}" is the domain of store {seen[environment, domain]} already'
+                yield Problem(f"{key}.{environment}", what, "give each store its own host name")
+            seen.setdefault((environment, domain), str(store.get("name")))
+
+
+def _comparable(domain: Any) -> str:
+    try:
+        return domain_name(str(domain).strip())
+    except PydanticCustomError:
+        return str(domain)
+
+
+def _problems_of_environments(environments: Any) -> Iterator[Problem]:
+    if not isinstance(environments, dict):
+        return
+    for name in environments:
+        if name not in ENVIRONMENTS:
+            yield Problem(f"environments.{name}", "unknown environment", _did_you_mean(name, ENVIRONMENTS))
+    for name in ENVIRONMENTS:
+        if name not in environments:
+            yield Problem(f"environments.{name}", "is missing", f"add [environments.{name}] with ssh and root")
+
+
+def _problems_of_access(key: str, place: Any) -> Iterator[Problem]:
+    access = place.get("database") if isinstance(place, dict) else None
+    if not isinstance(access, dict):
+        return
+    for given, missing in (("user", "password"), ("password", "user")):
+        if given in access and missing not in access:
+            what = f"is missing, though there is a {given}"
+            yield Problem(f"{key}.database.{missing}", what, "give both, or neither to use wp-config.php's account")
+    if "host" in access and "socket" in access:
+        yield Problem(f"{key}.database.socket", "stands beside a host", "keep one of host and socket")

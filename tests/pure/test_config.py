@@ -1,0 +1,243 @@
+"""crossdock.toml: what a good file becomes, and what each bad one is told."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from crossdock.core.config import Config, Decision, load
+from crossdock.core.errors import ConfigError
+
+GOOD = """
+[project]
+name = "Lumen Outdoor"
+
+[[servers]]
+name = "north"
+ssh = "north"
+ssh_config = "ssh_config"
+root = "/srv/north/www/"
+[servers.database]
+user = "crossdock"
+password = "file:secrets/north-db"
+
+[[servers]]
+name = "south"
+ssh = "deploy@south.example"
+root = "/var/www"
+transport = "relay"
+
+[[stores]]
+name = "north"
+server = "north"
+[stores.domains]
+staging = "North.Staging.lumen.example"
+production = "www.bücher.example"
+
+[[stores]]
+name = "south-shop"
+server = "south"
+blog = 3
+domains = { staging = "south.staging.lumen.example", production = "south.example" }
+
+[environments.staging]
+ssh = "managed"
+root = "/sites/lumen/staging"
+http = "127.0.20.1:8080"
+scheme = "http"
+
+[environments.production]
+ssh = "managed"
+root = "/sites/lumen/production"
+[environments.production.database]
+user = "wp"
+password = "env:PRODUCTION_DB"
+
+[[people]]
+name = "Ada Berg"
+email = "ada@lumen.example"
+role = "operator"
+
+[policies.limits]
+workers = 3
+
+[decisions]
+"table:north:wp_mystery" = { choice = "carry", by = "Ada Berg", reason = "client's own plugin" }
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "crossdock.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def errors_of(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(write(folder, text))
+    return str(caught.value).splitlines()
+
+
+def only_error(folder: Path, text: str) -> str:
+    lines = errors_of(folder, text)
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return load(write(tmp_path, GOOD))
+
+
+def test_a_good_file(config: Config, tmp_path: Path) -> None:
+    assert config.project.name == "Lumen Outdoor"
+    assert config.path == tmp_path / "crossdock.toml"
+    assert config.state == tmp_path / ".crossdock"
+    assert [server.name for server in config.servers] == ["north", "south"]
+    assert config.server("south").transport == "relay"
+    assert config.store("south-shop").blog == 3
+    assert [store.name for store in config.stores_of("north")] == ["north"]
+    assert config.network.headroom == 1_000_000
+    assert config.environments["staging"].http == "127.0.20.1:8080"
+    assert config.environments["production"].scheme == "https"
+    assert config.policies.people == "merge-by-email"
+    assert (config.policies.limits.workers, config.policies.limits.chunk_rows) == (3, 20_000)
+    assert config.decisions["table:north:wp_mystery"] == Decision(
+        choice="carry", by="Ada Berg", reason="client's own plugin"
+    )
+
+
+def test_unknown_names_are_key_errors(config: Config) -> None:
+    with pytest.raises(KeyError):
+        config.server("west")
+    with pytest.raises(KeyError):
+        config.store("north ")
+
+
+def test_paths_are_relative_to_the_file(config: Config, tmp_path: Path) -> None:
+    north = config.server("north")
+    assert north.ssh_config == tmp_path / "ssh_config"
+    assert north.root == "/srv/north/www"
+    assert north.database
+    assert north.database.password
+    assert north.database.password.reference == f"file:{tmp_path}/secrets/north-db"
+    production = config.environments["production"].database
+    assert production
+    assert production.password
+    assert production.password.reference == "env:PRODUCTION_DB"
+
+
+def test_domains_are_ascii_and_lower_case(config: Config) -> None:
+    assert config.store("north").domains == {
+        "staging": "north.staging.lumen.example",
+        "production": "www.xn--bcher-kva.example",
+    }
+
+
+def test_a_config_is_frozen_and_travels_to_workers(config: Config) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        config.servers[0].root = "/tmp"
+    again = pickle.loads(pickle.dumps(config))
+    assert again == config
+    assert again.path == config.path
+
+
+def test_all_errors_at_once(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace('transport = "relay"', 'transport = "relai"')
+        .replace('name = "Lumen Outdoor"', 'nmae = "Lumen Outdoor"')
+        .replace('server = "south"', 'server = "sout"')
+        .replace('production = "south.example"', 'production = "www.BÜCHER.example"')
+        .replace("blog = 3", 'blog = "3"')
+    )
+    told = "\n".join(errors_of(tmp_path, text))
+    for part in (
+        'project.name: is missing. Way out: add the project\'s name, as in name = "Lumen Outdoor"',
+        'project.nmae: unknown key. Way out: did you mean "name"?',
+        'servers[south].transport: "relai" is not known. Way out: did you mean "relay"?',
+        "stores[south-shop].blog: must be a whole number",
+        'stores[south-shop].server: there is no server "sout". Way out: did you mean "south"?',
+        'stores[south-shop].domains.production: "www.xn--bcher-kva.example" is the domain of store north already',
+    ):
+        assert part in told
+    assert len(told.splitlines()) == 6
+    assert all(line.startswith(f"{tmp_path}/crossdock.toml: ") and "Way out: " in line for line in told.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('name = "south"\n', 'name = "north"\n', "servers[north]: this name is there twice"),
+        ('name = "south-shop"', 'name = "north"', "stores[north]: this name is there twice"),
+        ('server = "south"\nblog = 3', 'server = "north"', "blog 1 of server north is store north already"),
+        ('name = "south-shop"', 'name = "South Shop"', '"South Shop" is not a slug'),
+        ('"south.example"', '"https://south.example/"', "is not a bare host name"),
+        ('"south.example"', '"south.example:8443"', "is not a bare host name"),
+        ('"south.example"', '"203.0.113.9"', "is an IP address"),
+        ('"south.example"', '"bad_name.example"', "is not a valid host name"),
+        (', production = "south.example"', "", "stores[south-shop].domains.production: is missing"),
+        ('production = "south.example"', 'production = "s.example", live = "l.example"', "domains.live: unknown"),
+        ("[environments.production]", "[environments.live]", "environments.live: unknown environment"),
+        ('root = "/var/www"', 'root = "www"', "servers[south].root: is not an absolute path on the server"),
+        ('ssh = "deploy@south.example"', 'ssh = "-oProxyCommand=x"', "servers[south].ssh: is not an SSH destination"),
+        ('"127.0.20.1:8080"', '"http://127.0.20.1"', "environments.staging.http: is not a host:port address"),
+        ('role = "operator"', 'role = "boss"', "known here: operator, qa, client-it, client-owner, sales"),
+        ("workers = 3", "workers = 0", "policies.limits.workers: input should be greater than or equal to 1"),
+        ('user = "crossdock"\n', "", "servers[north].database.user: is missing, though there is a password"),
+        (', reason = "client\'s own plugin"', "", "decisions.table:north:wp_mystery.reason: is missing"),
+        ('[project]\nname = "Lumen Outdoor"', 'path = "x"\n[project]\nname = "L"', "path: unknown key"),
+    ],
+)
+def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert old in GOOD
+    lines = errors_of(tmp_path, GOOD.replace(old, new))
+    assert told in "\n".join(lines)
+    assert all("Way out: " in line for line in lines)
+
+
+def test_a_missing_environment(tmp_path: Path) -> None:
+    head, _, tail = GOOD.partition("[environments.production]")
+    _, _, rest = tail.partition("[[people]]")
+    assert "environments.production: is missing" in only_error(tmp_path, head + "[[people]]" + rest)
+
+
+def test_a_secret_given_as_a_value_is_never_repeated(tmp_path: Path) -> None:
+    for value in ("hunter2", "s3cret:hunter2"):
+        told = only_error(tmp_path, GOOD.replace("file:secrets/north-db", value))
+        assert "servers[north].database.password: a secret is a reference" in told
+        assert "hunter2" not in told
+
+
+def test_a_secret_under_a_mistyped_key_is_never_repeated(tmp_path: Path) -> None:
+    told = "\n".join(errors_of(tmp_path, GOOD.replace('password = "file:secrets/north-db"', 'pasword = "hunter2"')))
+    assert 'did you mean "password"?' in told
+    assert "hunter2" not in told
+
+
+def test_bad_toml_names_its_line(tmp_path: Path) -> None:
+    told = "\n".join(errors_of(tmp_path, GOOD.replace('root = "/var/www"', 'root = "/var/www')))
+    line = GOOD.splitlines().index('root = "/var/www"') + 1
+    assert f"crossdock.toml:{line}: is not valid TOML" in told
+    assert "Way out: " in told
+
+
+def test_files_that_are_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="crossdock init"):
+        load(tmp_path / "crossdock.toml")
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe4"')
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load(tmp_path / "latin.toml")
+    with pytest.raises(ConfigError, match="can't be read"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "servers = 3", "[servers]\nname='x'", "[[servers]]\n[[stores]]", "stores = [1]"])
+def test_no_file_makes_the_reader_fall_over(tmp_path: Path, text: str) -> None:
+    assert all("Way out: " in line for line in errors_of(tmp_path, text))
+
+
+def test_empty_lists(tmp_path: Path) -> None:
+    told = "\n".join(errors_of(tmp_path, "servers = []\nstores = []"))
+    assert "servers: needs at least one entry. Way out: one [[servers]] for each source server" in told
