@@ -1,0 +1,187 @@
+"""Bulk loading over PyMySQL's socket: LOAD DATA LOCAL fed from memory, or multi-row INSERT where that is refused."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql.connections
+from pymysql.constants import CLIENT, COMMAND
+from pymysql.protocol import OKPacketWrapper
+
+from crossdock.core.errors import TargetError
+from crossdock.core.tables import Column, Row
+from crossdock.edges.mysql_values import encode_fields, insert_head, tuple_encoder
+
+_PACKET_BYTES = 1 << 20
+_SMALL_BYTES = 64 << 10
+_INSERT_BYTES = 4 << 20
+_WARNING_COUNT_LIMIT = 65_535
+_DATA_TRUNCATED = 1265
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The server's answer to a LOAD DATA LOCAL. `failure` is what the caller's iterator raised half way."""
+
+    affected: int
+    warnings: int
+    failure: BaseException | None
+
+
+@dataclass
+class Sent:
+    """What has been pulled from the caller: rows, and how many ENUM values among them are the invalid one."""
+
+    rows: int = 0
+    invalid_enums: int = 0
+
+
+# The stubs leave out the protocol's inner half, which feeding LOAD DATA from memory needs.
+_Connection: Any = pymysql.connections.Connection
+
+
+class Wire(_Connection):  # type: ignore[misc]
+    """PyMySQL's connection with LOAD DATA LOCAL from an iterator. The server can never ask for a file of this machine:
+    outside `load_local` such a request is refused."""
+
+    def __init__(self, **settings: Any) -> None:
+        self._next_seq_id: int = 0
+        super().__init__(
+            **settings,
+            charset="utf8mb4",
+            use_unicode=False,
+            conv={},
+            autocommit=True,
+            local_infile=True,
+            client_flag=CLIENT.MULTI_STATEMENTS,
+        )
+        self._local_infile = False
+
+    @property
+    def in_transaction(self) -> bool:
+        return bool(self.server_status & 1)
+
+    def load_local(self, sql: bytes, pieces: Iterator[bytes]) -> Loaded:
+        """Runs the LOAD DATA LOCAL statement with `pieces` as its file. Errors: the driver's.
+
+        An error of `pieces` is told in the answer: the server has taken what was sent, so the caller must roll back.
+        """
+        self._execute_command(COMMAND.COM_QUERY, sql)
+        if not self._read_packet().is_load_local_packet():
+            raise TargetError("the server did not ask for the rows of LOAD DATA LOCAL")
+        failure = self._send_pieces(pieces)
+        self.write_packet(b"")
+        answer = OKPacketWrapper(self._read_packet())
+        self.server_status = answer.server_status
+        return Loaded(int(answer.affected_rows), int(answer.warning_count), failure)
+
+    def _send_pieces(self, pieces: Iterator[bytes]) -> BaseException | None:
+        """Sends all; small pieces travel together. Returns what the iterator raised, so that the protocol can end."""
+        waiting = bytearray()
+        while True:
+            try:
+                piece = next(pieces, None)
+            except BaseException as error:  # told in Loaded
+                return error
+            if piece is None:
+                break
+            if len(piece) < _SMALL_BYTES:
+                waiting += piece
+                if len(waiting) < _SMALL_BYTES:
+                    continue
+                piece, waiting = bytes(waiting), bytearray()
+            elif waiting:
+                self._send_data(bytes(waiting))
+                waiting = bytearray()
+            self._send_data(piece)
+        self._send_data(bytes(waiting))
+        return None
+
+    def _send_data(self, data: bytes) -> None:
+        view, sock = memoryview(data), self._sock
+        for start in range(0, len(view), _PACKET_BYTES):
+            part = view[start : start + _PACKET_BYTES]
+            sock.sendall(struct.pack("<I", len(part))[:3] + bytes([self._next_seq_id]))
+            sock.sendall(part)
+            self._next_seq_id = (self._next_seq_id + 1) % 256
+
+
+def counted(batches: Iterable[list[Row]], columns: Sequence[Column], sent: Sent) -> Iterator[list[Row]]:
+    """The batches as they pass, counted into `sent`."""
+    enums = [number for number, column in enumerate(columns) if column.type_name == "enum"]
+    for batch in batches:
+        if not batch:
+            continue
+        sent.rows += len(batch)
+        for number in enums:
+            sent.invalid_enums += sum(row[number] == b"0" for row in batch)
+        yield batch
+
+
+def load_pieces(batches: Iterable[list[Row]]) -> Iterator[bytes]:
+    """LOAD DATA's file, lazily: at most one batch is encoded at a time."""
+    for batch in batches:
+        yield from encode_fields(batch)
+
+
+def insert_statements(
+    table: str,
+    columns: Sequence[Column],
+    batches: Iterable[list[Row]],
+    *,
+    max_packet_bytes: int,
+    php_charset: str,
+) -> Iterator[bytes]:
+    """Multi-row INSERTs of at most min(max_packet_bytes / 2, 4 MB); a larger row goes alone.
+
+    Errors: TargetError for a row that max_allowed_packet can't hold.
+    """
+    head, write = insert_head(table, columns), tuple_encoder(columns, php_charset)
+    limit = min(max_packet_bytes // 2, _INSERT_BYTES)
+    parts: list[bytes] = []
+    size = len(head)
+    for batch in batches:
+        for row in batch:
+            text = write(row)
+            if parts and size + len(text) + 1 > limit:
+                yield head + b",".join(parts)
+                parts, size = [], len(head)
+            if len(head) + len(text) >= max_packet_bytes:
+                raise _too_large(table, len(text), max_packet_bytes)
+            parts.append(text)
+            size += len(text) + 1
+    if parts:
+        yield head + b",".join(parts)
+
+
+def check_warnings(count: int, expected: int, ask: Callable[[], list[Row]], table: str, where: str) -> None:
+    """Raises TargetError for any warning, but those that storing an ENUM's invalid value always causes (`expected`)."""
+    if not count:
+        return
+    shown = ask()
+    if expected and count == min(expected, _WARNING_COUNT_LIMIT) and all(_is_truncation(row) for row in shown):
+        return
+    lines = "; ".join(f"{_text(code)} {_text(message)}" for _level, code, message in shown[:3])
+    raise TargetError(
+        f"{count} warning(s) while loading {table}: {lines}",
+        where=where,
+        way_out="the table's columns on the target must hold what the source's hold; nothing of this load was kept",
+    )
+
+
+def _is_truncation(row: Row) -> bool:
+    return row[1] == b"%d" % _DATA_TRUNCATED
+
+
+def _too_large(table: str, size: int, limit: int) -> TargetError:
+    return TargetError(
+        f"a row of {table} takes {size:,} bytes as a statement, more than max_allowed_packet = {limit:,}",
+        way_out=f"raise max_allowed_packet on the target to at least {1 << (size + 1024).bit_length():,}",
+    )
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", "replace")
