@@ -1,1 +1,1 @@
-"""Django: state, screens, APIs. One app a capability."""
+"""Django: state, screens and the engine. `boot.boot(state)` is the way in for everything that is not a web request."""

@@ -1,0 +1,1 @@
+"""Runs and their evidence: receipts, findings, and the lock that lets one run at a time."""
