@@ -1,0 +1,303 @@
+"""Which declared lengths an edit changes: PHP-serialized data and JSON, in one another, to any depth.
+
+Works on raw offsets: JSON strings are decoded only to find the lengths in them, never to be encoded again. Only the
+parts that hold an edit are read, and nothing recurses.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from crossdock.wordpress.serialization import StringSpan, looks_serialized, scan, trimmed
+
+
+class Edit(NamedTuple):
+    """One replacement at raw offsets. Its change of length after n levels of JSON decoding is
+    plain + slashes * ((escapes >> n) + 1): `escapes` backslashes stand before each slash."""
+
+    start: int
+    end: int
+    text: bytes
+    plain: int
+    slashes: int
+    escapes: int
+
+
+MOST_ESCAPES = 255  # backslashes before a slash: eight levels of JSON in JSON; more is no data anyone wrote
+
+_ESCAPE = re.compile(rb'\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4})|)')
+_LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+# The beginning of a JSON string that holds serialized data. No pattern begins with a run of backslashes: a long run
+# would be read again from each of its bytes.
+_JSON_START = re.compile(rb'"\s*+(?:\\++[nrt]\s*+)*+[aOsC]:\d{1,19}:(?:\{|\\++(?:"|u0022))')
+_JSON_INSIDE = re.compile(rb':\\++(?:"|u0022)')
+_PAYLOAD_PART = re.compile(rb'(?<!\w)[aOsSC]:\d{1,19}:["{]')
+_MOST_FAILURES = 64  # parts of a C: payload that don't parse; bounds the time a hostile one takes
+_STRICTLY_SERIALIZED = re.compile(rb'(?:a:\d+:\{|[OsC]:\d+:")')
+_LOOSELY_SERIALIZED = re.compile(rb"[aOsSCEibdN][:;]")
+
+
+class _View:
+    """Bytes of the value, JSON-decoded `level` times, and the way back to raw offsets."""
+
+    def __init__(
+        self, data: bytes, points: list[int], parent: _View | None, marks: tuple[list[int], list[int]]
+    ) -> None:
+        self.data = data
+        self.points = points  # starts of the edits, in this view's offsets
+        self.parent = parent
+        self.level: int = parent.level + 1 if parent else 0
+        self._here, self._there = marks
+
+    def raw(self, at: int) -> int:
+        view = self
+        while view.parent is not None:
+            mark = bisect_right(view._here, at) - 1
+            at = view._there[mark] + at - view._here[mark]
+            view = view.parent
+        return at
+
+    def has_points(self, start: int, end: int) -> bool:
+        at = bisect_left(self.points, start)
+        return at < len(self.points) and self.points[at] < end
+
+    def decoded(self, start: int, end: int) -> _View | None:
+        """The JSON string body at data[start:end], decoded once; None when it is none."""
+        pieces: list[bytes] = []
+        here, there = [0], [start]
+        size, done, high = 0, start, 0
+        for escape in _ESCAPE.finditer(self.data, start, end):
+            if high and escape.start() != done:
+                return None
+            text, high = _unescaped(escape, high)
+            if text is None:
+                return None
+            pieces += self.data[done : escape.start()], text
+            size += escape.start() - done + len(text)
+            done = escape.end()
+            here.append(size)
+            there.append(done)
+        pieces.append(self.data[done:end])
+        if high:
+            return None
+        first, last = bisect_left(self.points, start), bisect_left(self.points, end)
+        points: list[int] = []
+        for point in self.points[first:last]:
+            mark = bisect_right(there, point) - 1
+            points.append(here[mark] + point - there[mark])
+        return _View(b"".join(pieces), points, self, (here, there))
+
+
+def _unescaped(escape: re.Match[bytes], high: int) -> tuple[bytes | None, int]:
+    """What a JSON escape stands for, and the first half of a surrogate pair that awaits its second."""
+    if escape[2] is None:
+        return (None if escape[1] is None or high else _LETTERS.get(escape[1], escape[1])), 0
+    code = int(escape[2], 16)
+    if high:
+        if not 0xDC00 <= code < 0xE000:
+            return None, 0
+        return chr(0x10000 + ((high - 0xD800) << 10) + code - 0xDC00).encode(), 0
+    if 0xD800 <= code < 0xDC00:
+        return b"", code
+    return (None if 0xDC00 <= code < 0xE000 else chr(code).encode()), 0
+
+
+class _Length(NamedTuple):
+    """A declared length: its digits and the content it counts, at raw offsets, `level` JSON decodings deep."""
+
+    start: int
+    end: int
+    digits: int
+    digits_end: int
+    declared: int
+    level: int
+
+
+class Structure:
+    """Finds the lengths around the edits. `edits` loses those that fall on class and property names."""
+
+    def __init__(self, value: bytes, edits: list[Edit]) -> None:
+        self.edits = edits
+        self.broken = False
+        self._value = value
+        self._lengths: list[_Length] = []
+        self._names: list[tuple[int, int]] = []
+        self._todo: list[tuple[_View, int, int, bool]] = []
+
+    def mend(self) -> list[Edit]:
+        """All edits, those of lengths with them, by place."""
+        top = _View(self._value, [edit.start for edit in self.edits], None, ([0], [0]))
+        self._todo.append((top, 0, len(self._value), False))
+        while self._todo:
+            view, start, end, is_payload = self._todo.pop()
+            if is_payload:
+                self._payload(view, start, end)
+            else:
+                self._region(view, start, end)
+        if self._names:
+            names = sorted(self._names)
+            self.edits = [edit for edit in self.edits if not _within(names, edit.start)]
+        if not self._lengths:
+            return self.edits
+        return sorted([*self.edits, *_mended(self._lengths, self.edits)])
+
+    def _region(self, view: _View, start: int, end: int) -> None:
+        """A string: serialized data, or text that may hold JSON."""
+        data = view.data
+        begin, stop = trimmed(data, start, end)
+        found = scan(data, begin, stop, view.points) if looks_serialized(data, begin) else None
+        whole = found is not None and found.stop == stop
+        if not whole:
+            is_value = view.parent is None and start == 0 and end == len(data)
+            self.broken |= bool((_LOOSELY_SERIALIZED if is_value else _STRICTLY_SERIALIZED).match(data, begin, stop))
+        if found is not None:
+            # unserialize() reads the value and ignores what follows it, so the lengths count even then.
+            self._spans(view, found.spans)
+            begin = found.stop
+        if not whole:
+            self._text(view, begin, end)
+
+    def _spans(self, view: _View, spans: Iterable[StringSpan]) -> None:
+        for span in spans:
+            start, end = view.raw(span.start), view.raw(span.end)
+            if span.role in ("class", "property"):
+                self._names.append((start, end))
+                continue
+            count = int(view.data[span.digits : span.digits_end])
+            digits, digits_end = view.raw(span.digits), view.raw(span.digits_end)
+            self._lengths.append(_Length(start, end, digits, digits_end, count, view.level))
+            if not span.escaped or view.data.find(b"\\", span.start, span.end) < 0:
+                self._todo.append((view, span.start, span.end, span.role == "payload"))
+
+    def _payload(self, view: _View, start: int, end: int) -> None:
+        """A class's own format: usually serialized values with something between them."""
+        failures, pos, done = 0, start, start
+        while failures < _MOST_FAILURES:
+            part = _PAYLOAD_PART.search(view.data, pos, end)
+            if part is None:
+                break
+            found = scan(view.data, part.start(), end, view.points)
+            if found is None:
+                failures += 1
+                pos = part.start() + 1
+                continue
+            self._spans(view, found.spans)
+            self._text(view, done, part.start())
+            pos = done = found.stop
+        self._text(view, done, end)
+
+    def _text(self, view: _View, start: int, end: int) -> None:
+        """Text: look for JSON strings that hold serialized data, whatever is around them."""
+        data = view.data
+        if data.find(b":\\", start, end) < 0 or not view.has_points(start, end):
+            return
+        if not _JSON_INSIDE.search(data, start, end):
+            return
+        read: dict[int, int] = {}  # how far strings with so many backslashes before their quotes have been read
+        for opening in _JSON_START.finditer(data, start, end):
+            quote_at = opening.start()
+            escapes = _backslashes(data, quote_at, start)
+            # JSON in JSON has 1, 3, 7, ... backslashes before a quote.
+            if (
+                escapes & (escapes + 1)
+                or escapes > MOST_ESCAPES
+                or quote_at < max(read.get(escapes, 0), read.get(-1, 0))
+            ):
+                continue
+            close = _json_end(data, quote_at + 1, end, escapes)
+            read[escapes] = end if close < 0 else close
+            if close >= 0 and self._json_string(view, quote_at + 1, close, escapes):
+                read[-1] = close
+
+    def _json_string(self, view: _View, start: int, end: int, escapes: int) -> bool:
+        """Go into a JSON string; False when it can't be decoded."""
+        if not view.has_points(start, end):
+            return True
+        inner = view.decoded(start, end)
+        for _ in range((escapes + 1).bit_length() - 1):
+            inner = inner and inner.decoded(0, len(inner.data))
+        if inner is None:
+            return False
+        self._todo.append((inner, 0, len(inner.data), False))
+        return True
+
+
+def _backslashes(data: bytes, at: int, floor: int) -> int:
+    """How many backslashes stand before `at`."""
+    begin = at
+    while begin > floor and data[begin - 1] == 0x5C:
+        begin -= 1
+    return at - begin
+
+
+def _json_end(data: bytes, start: int, end: int, escapes: int) -> int:
+    """Where the body of a JSON string ends, whose quotes have `escapes` backslashes before them; -1 for nowhere."""
+    at = data.find(b'"', start, end)
+    while at >= 0:
+        run = _backslashes(data, at, start)
+        if run % (2 * escapes + 2) == escapes:
+            return at - escapes
+        if run < escapes:
+            return -1
+        at = data.find(b'"', at + 1, end)
+    return -1
+
+
+def _within(spans: list[tuple[int, int]], at: int) -> bool:
+    number = bisect_right(spans, (at, len(spans) and spans[-1][1])) - 1
+    return number >= 0 and spans[number][0] <= at < spans[number][1]
+
+
+class _Open:
+    """A length whose content is being gone through, and how much its content grows."""
+
+    def __init__(self, length: _Length) -> None:
+        self.length = length
+        self.plain = 0
+        self.slashes: dict[int, int] = {}  # by the backslashes before each
+
+    def add(self, plain: int, slashes: Iterable[tuple[int, int]]) -> None:
+        self.plain += plain
+        for escapes, count in slashes:
+            self.slashes[escapes] = self.slashes.get(escapes, 0) + count
+
+    def closed(self) -> Edit | None:
+        """The edit of the digits; None when the length stays."""
+        length = self.length
+        grown = self.plain + sum(count * ((escapes >> length.level) + 1) for escapes, count in self.slashes.items())
+        if not grown:
+            return None
+        digits = b"%d" % (length.declared + grown)
+        return Edit(length.digits, length.digits_end, digits, len(digits) - (length.digits_end - length.digits), 0, 0)
+
+
+def _mended(lengths: list[_Length], edits: list[Edit]) -> list[Edit]:
+    """The edits of the digits. Lengths nest: one sweep, in which each that closes adds its growth to the outer one."""
+    made: list[Edit] = []
+    stack: list[_Open] = []
+
+    def close(before: int) -> None:
+        while stack and stack[-1].length.end <= before:
+            inner = stack.pop()
+            digits = inner.closed()
+            if digits is not None:
+                made.append(digits)
+            if stack:
+                stack[-1].add(inner.plain + (digits.plain if digits else 0), inner.slashes.items())
+
+    waiting = iter(sorted(lengths, key=lambda length: (length.start, -length.end)))
+    length = next(waiting, None)
+    for edit in edits:
+        while length is not None and length.start <= edit.start:
+            close(length.start)
+            stack.append(_Open(length))
+            length = next(waiting, None)
+        close(edit.start)
+        if stack:
+            stack[-1].add(edit.plain, ((edit.escapes, edit.slashes),))
+    while stack:
+        close(stack[-1].length.end)
+    return made
