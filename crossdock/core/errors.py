@@ -9,6 +9,7 @@ CrossdockError
 ├── StaleError       exit 7   the plan's facts have changed since it was made
 ├── EvidenceError    exit 8   the receipt chain does not verify
 ├── TargetError      exit 9   the target is lost, full or not what the plan expects
+│   └── LockWaitError         deadlock or lock wait: the transaction is rolled back and may be tried again
 └── SourceError      exit 10  the source can't be read as the plan expects
 
 Exit 1 means that a check came out red; exit 2 is a wrong command line.
@@ -73,6 +74,10 @@ class EvidenceError(CrossdockError):
 
 class TargetError(CrossdockError):
     exit_code = 9
+
+
+class LockWaitError(TargetError):
+    pass
 
 
 class SourceError(CrossdockError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,7 +26,9 @@ class Shell(Protocol):
     @property
     def name(self) -> str: ...
 
-    def run(self, argv: Sequence[str], *, input: bytes = b"", timeout_seconds: float = 120, check: bool = True) -> Completed:
+    def run(
+        self, argv: Sequence[str], *, input: bytes = b"", timeout_seconds: float = 120, check: bool = True
+    ) -> Completed:
         """Runs one command. Errors: AccessError (no connection, host key, timeout); with check, a status other than 0
         is a CrossdockError that carries stderr's last lines."""
         ...
@@ -54,6 +57,10 @@ class Session(Protocol):
 
     def stream(self, sql: str, *, batch_rows: int = 2000) -> Iterator[list[Row]]:
         """Unbuffered rows in batches. The session can do nothing else until the iterator is exhausted or closed."""
+        ...
+
+    def select_list(self, columns: Sequence[Column]) -> str:
+        """The select list that reads these columns exactly, as `load` wants them."""
         ...
 
     def load(self, table: str, columns: Sequence[Column], batches: Iterable[list[Row]]) -> int:
@@ -103,6 +110,29 @@ class Journal(Protocol):
         ...
 
     def finding(self, finding: Finding, *, step: str) -> None: ...
+
+
+class Judge(Protocol):
+    """PHP's own verdict on rewritten values."""
+
+    def judge(self, pairs: Sequence[tuple[bytes, bytes]]) -> list[str]:
+        """What is wrong with each (before, after) pair that PHP finds broken or of another shape; empty when none is."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class JudgeFactory(Protocol):
+    """Opens a judge in a worker process. Picklable."""
+
+    def __call__(self) -> Judge: ...
+
+
+class PoolFactory(Protocol):
+    """Makes an executor of `workers` processes, each of which calls `prepare(setup)` once before its first task, and
+    which die with this process."""
+
+    def __call__(self, workers: int, prepare: Callable[[Any], None], setup: object) -> Executor: ...
 
 
 class Progress(Protocol):

@@ -48,7 +48,8 @@ Statement = str | tuple[str, Sequence[Any]]
 class Endpoint:
     """Where a database is and who logs in. Picklable. Either `unix_socket` or `host` and `port` is used.
 
-    `local_infile=False` forbids LOAD DATA LOCAL even where the server offers it.
+    `local_infile=False` forbids LOAD DATA LOCAL even where the server offers it. `php_charset` is wp-config's
+    DB_CHARSET: what PHP sees the text in.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Endpoint:
     unix_socket: str | None = None
     connect_timeout_seconds: int = 20
     local_infile: bool = True
+    php_charset: str = "utf8mb4"
 
     @property
     def place(self) -> str:
@@ -111,6 +113,10 @@ class _FactReader:
 
     def server(self, variables: Sequence[str] = ()) -> ServerFacts:
         return read_server(self, variables)
+
+    def select_list(self, columns: Sequence[Column]) -> str:
+        """The select list that reads these columns exactly, as `load` wants them."""
+        return select_list(columns, self.endpoint.php_charset)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

@@ -6,15 +6,10 @@ from crossdock.core.errors import (
     AccessError,
     ConnectionLost,
     CrossdockError,
+    LockWaitError,
     SourceError,
     TargetError,
 )
-
-
-class LockWaitError(TargetError):
-    """A lock wait ran out or a deadlock was broken: running the transaction again is right."""
-
-    retryable = True
 
 
 LOST = frozenset({2002, 2003, 2005, 2006, 2013, 2055, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 4031})

@@ -38,7 +38,9 @@ def table_ddl(table: Table, rename: Callable[[str], str], *, constraint_prefix: 
     if len(lines) < 3 or not lines[0].upper().startswith("CREATE TABLE"):
         raise SourceError("SHOW CREATE TABLE gave no table definition", where=table.name)
     target = rename(table.name)
-    body, keys, foreign = [], [], []
+    body: list[str] = []
+    keys: list[str] = []
+    foreign: list[str] = []
     auto = next((column.name for column in table.columns if column.auto_increment), None)
     for raw in lines[1:-1]:
         line = raw.strip().rstrip(",")
@@ -65,14 +67,16 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def stored_code_ddl(code: StoredCode, rename: Callable[[str], str], *, name: str) -> str:
-    """A view or trigger for the target: own name, renamed tables, no DEFINER (the target's account becomes it).
+def stored_code_ddl(code: StoredCode, rename: Callable[[str], str], *, name: str, database: str) -> str:
+    """A view or trigger for the target: own name, renamed tables, no DEFINER (the target's account becomes it), no
+    mention of the source's `database`.
 
     Only whole backtick-quoted or bare identifiers are renamed, never text inside string literals.
     """
     sql = re.sub(r"\s+DEFINER=(`(?:[^`]|``)*`|'[^']*'|\S+?)@(`(?:[^`]|``)*`|'[^']*'|\S+)", "", code.create_sql, count=1)
     sql = re.sub(r"ALGORITHM=UNDEFINED\s+", "", sql, count=1)
     sql = re.sub(r"SQL SECURITY DEFINER", "SQL SECURITY INVOKER", sql, count=1)
+    sql = sql.replace(f"{quoted(database)}.", "")
     return _rename_outside_strings(sql, lambda one: name if one == code.name else rename(one))
 
 
@@ -83,7 +87,6 @@ def _rename_outside_strings(sql: str, rename: Callable[[str], str]) -> str:
         if number % 2:
             made.append(piece)
             continue
-        # `db`.`table`: the source's database name goes
         piece = _IDENTIFIER.sub(lambda match: quoted(rename(match[1].replace("``", "`"))), piece)
         made.append(re.sub(r"(?<![`\w.$])[A-Za-z_][\w$]*(?![`\w$(])", lambda match: rename(match[0]), piece))
     return "".join(made)

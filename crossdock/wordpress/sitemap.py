@@ -14,6 +14,10 @@ from crossdock.wordpress.people import People
 from crossdock.wordpress.rewriting import PathRule, UrlRule
 
 
+# usermeta IDs: each server's range is this many times its range of user IDs.
+USERMETA_FACTOR = 1000
+
+
 @dataclass(frozen=True)
 class StoreMap:
     """One blog of the source and the blog it becomes. URLs are scheme://host[/path] without trailing slash.
@@ -49,6 +53,10 @@ class SiteMap:
     left_tables: tuple[str, ...] = ()
     user_columns: tuple[tuple[str, str], ...] = ()
     reset_passwords: bool = False
+
+    @property
+    def usermeta_base(self) -> int:
+        return self.user_base * USERMETA_FACTOR
 
     def owner(self, table: str) -> StoreMap | None:
         """The store whose blog owns a table by its prefix; None for shared tables and for foreign ones."""

@@ -216,7 +216,7 @@ def _usermeta(transform: TableTransform, user_at: int, key_at: int, value_at: in
                 # The person's first account keeps the shared keys; the later store's values stay, under the store's name.
                 renamed = (b"_crossdock_%s_" % site.server.encode() + renamed)[:_KEY_LIMIT]
             cells = list(row)
-            cells[id_at] = b"%d" % (site.user_base + int(row[id_at] or 0))
+            cells[id_at] = b"%d" % (site.usermeta_base + int(row[id_at] or 0))
             if row[key_at] is not None:
                 cells[key_at] = renamed
             if key == b"primary_blog":

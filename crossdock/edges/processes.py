@@ -1,0 +1,32 @@
+"""Worker processes that never outlive the one that started them."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+
+
+def worker_pool(workers: int, prepare: Callable[[Any], None], setup: object) -> Executor:
+    """An executor of `workers` fresh processes (spawned: a forked one would share database sockets)."""
+    return ProcessPoolExecutor(
+        max_workers=workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin,
+        initargs=(os.getpid(), prepare, setup),
+    )
+
+
+def _begin(parent: int, prepare: Callable[[Any], None], setup: object) -> None:
+    # Without this a worker whose parent was killed would wait for ever, or go on writing.
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    prepare(setup)

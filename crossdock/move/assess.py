@@ -1,0 +1,284 @@
+"""What the survey means for the move: findings, with the questions that a person must answer. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from crossdock.core.config import Config, Store
+from crossdock.core.evidence import Finding, Level, digest_of
+from crossdock.core.tables import Table
+from crossdock.move.survey import SourceFacts, TargetFacts
+from crossdock.wordpress import catalogue
+from crossdock.wordpress.installation import Blog, blog_prefix
+from crossdock.wordpress.people import Placement, email_key, login_key
+
+_COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
+_NEEDED = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES")
+
+
+def findings(config: Config, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> list[Finding]:
+    """Everything worth telling, blocks first. A block stops the plan until its decision stands in [decisions]."""
+    decisions = _Decisions(config)
+    found: list[Finding] = []
+    for facts in sources:
+        stores = [store for store in config.stores if store.server == facts.server]
+        found += _server(facts, stores)
+        found += _tables(facts, stores, decisions)
+        found += _against_target(facts, targets)
+        found += _users_within(facts, config.network.headroom)
+    for target in targets:
+        found += _target(target)
+    found += decisions.leftovers()
+    order = list(Level)
+    return sorted(found, key=lambda one: (order.index(one.level), one.code, one.place))
+
+
+class _Decisions:
+    """Looks decisions up and remembers which were used."""
+
+    def __init__(self, config: Config) -> None:
+        self._given = config.decisions
+        self._used: set[str] = set()
+        self._file = str(config.path)
+
+    def ask(self, key: str, choices: tuple[str, ...], code: str, place: str, text: str) -> tuple[str, list[Finding]]:
+        """The choice made ('' while open), and the findings that follow."""
+        self._used.add(key)
+        given = self._given.get(key)
+        way_out = f'in {self._file} under [decisions]: "{key}" = {{ choice = "{"|".join(choices)}", by = "...", reason = "..." }}'
+        if given is None:
+            return "", [Finding(code, Level.BLOCK, place, text, way_out, {"decision": key, "choices": list(choices)})]
+        if given.choice not in choices:
+            wrong = f'decision "{key}" says {given.choice}; possible: {", ".join(choices)}'
+            return "", [Finding("decision.invalid", Level.BLOCK, place, wrong, way_out)]
+        told = f"decided: {given.choice}, by {given.by or 'nobody named'} ({given.reason or 'no reason given'})"
+        return given.choice, [Finding(code, Level.INFO, place, f"{text}; {told}", data={"decision": key})]
+
+    def leftovers(self) -> Iterable[Finding]:
+        for key in sorted(set(self._given) - self._used):
+            text = f'decision "{key}" answers no question'
+            yield Finding("decision.unused", Level.WARN, self._file, text, "remove it, or mend its name")
+
+
+def decided(config: Config, key: str) -> str:
+    """The choice that stands under a decision key, or ''."""
+    given = config.decisions.get(key)
+    return given.choice if given else ""
+
+
+# -- one source ------------------------------------------------------------------------------------------------------
+
+
+def _server(facts: SourceFacts, stores: Sequence[Store]) -> Iterable[Finding]:
+    numbers = {blog.number for blog in facts.blogs}
+    for store in stores:
+        if store.blog not in numbers:
+            text = f"store {store.name}: blog {store.blog} is not on the server; there: {sorted(numbers)}"
+            yield Finding("store.missing", Level.BLOCK, facts.server, text, "mend `blog` of this store")
+    if "MariaDB" not in facts.mysql.version and "mariadb" not in facts.mysql.version.lower():
+        text = f"MySQL {facts.mysql.version} as a source is not proved yet"
+        yield Finding("mysql.unproved", Level.BLOCK, facts.server, text, "move it from a MariaDB replica")
+    variables = facts.mysql.variables
+    if variables.get("log_bin", "OFF").upper() not in ("ON", "1"):
+        text = "the binary log is off: live changes will need the trigger log"
+        yield Finding("binlog.off", Level.WARN, facts.server, text)
+    elif variables.get("binlog_format") != "ROW" or variables.get("binlog_row_image", "FULL") != "FULL":
+        text = f"binlog_format is {variables.get('binlog_format')}, row image {variables.get('binlog_row_image')}"
+        yield Finding("binlog.format", Level.WARN, facts.server, text, "set ROW and FULL before following live changes")
+
+
+def _users_within(facts: SourceFacts, headroom: int) -> Iterable[Finding]:
+    beyond = [user.id for user in facts.users if user.id >= headroom]
+    if beyond:
+        text = f"{len(beyond)} user IDs lie beyond the headroom of {headroom} (largest: {max(beyond)})"
+        yield Finding("user.beyond-headroom", Level.BLOCK, facts.server, text, "raise network.headroom")
+    keys = [email_key(user.email) for user in facts.users if user.email]
+    doubles = len(keys) - len(set(keys))
+    if doubles:
+        text = f"{doubles} users share an e-mail address with another user of the same server: they stay separate"
+        yield Finding("user.same-email", Level.WARN, facts.server, text)
+
+
+def _tables(facts: SourceFacts, stores: Sequence[Store], decisions: _Decisions) -> Iterable[Finding]:
+    base = facts.installation.table_prefix
+    moved = {store.blog for store in stores}
+    unlisted = {blog.number for blog in facts.blogs} - moved
+    for number in sorted(unlisted):
+        key = f"blog:{facts.server}:{number}"
+        place = f"{facts.server}: blog {number}"
+        yield from decisions.ask(key, ("leave",), "blog.unlisted", place, "no store moves this blog")[1]
+    for table in facts.schema.tables:
+        place = f"{facts.server}.{table.name}"
+        owner, name = owner_of(table.name, base, facts.blogs)
+        if owner is None and name == "":
+            key = f"table:{facts.server}:{table.name}"
+            text = f"the table has not the prefix {base} of this WordPress"
+            yield from decisions.ask(key, ("leave",), "table.foreign", place, text)[1]
+        elif owner is None or owner.number in moved:
+            yield from _table(facts.server, table, name, place, decisions)
+
+
+def owner_of(table: str, base_prefix: str, blogs: Sequence[Blog]) -> tuple[Blog | None, str]:
+    """(blog that owns the table, its name without prefix); no blog for shared tables; no name for foreign tables."""
+    if not table.startswith(base_prefix):
+        return None, ""
+    name = table[len(base_prefix) :]
+    entry = catalogue.known(name)
+    if entry is not None and entry.scope is not catalogue.Scope.BLOG:
+        return None, name
+    match = re.match(r"(\d+)_(.+)$", name)
+    for blog in blogs:
+        if match and blog.number == int(match[1]) and blog.prefix == blog_prefix(base_prefix, blog.number):
+            return blog, match[2]
+    first = next((blog for blog in blogs if blog.prefix == base_prefix), None)
+    return first, name
+
+
+def _table(server: str, table: Table, name: str, place: str, decisions: _Decisions) -> Iterable[Finding]:
+    choice = "carry"
+    if catalogue.known(name) is None:
+        columns = ", ".join(column.name for column in table.columns[:8])
+        text = f"the catalogue does not know this table (columns: {columns}; about {table.rows_estimate} rows)"
+        choice, told = decisions.ask(f"table:{server}:{table.name}", ("carry", "leave"), "table.unknown", place, text)
+        yield from told
+    if choice != "carry":
+        return
+    for column in catalogue.open_columns(name, table):
+        key = f"column:{server}:{table.name}.{column}"
+        text = f"column {column} looks like user IDs: map them, or are they plain numbers?"
+        yield from decisions.ask(key, ("user", "plain"), "column.user-shaped", place, text)[1]
+    auto = next((column.name for column in table.columns if column.auto_increment), None)
+    if auto and not any(key.columns[0] == auto for key in table.keys):
+        text = f"AUTO_INCREMENT column {auto} leads no index (MyISAM only): InnoDB can't hold this table"
+        yield Finding("table.composite-auto-increment", Level.BLOCK, place, text, "leave it, or change its key")
+    if not table.primary_key:
+        yield Finding("table.no-primary-key", Level.INFO, place, "no primary key: compared as a multiset")
+    if table.engine != "InnoDB":
+        yield Finding("table.engine", Level.INFO, place, f"{table.engine} becomes InnoDB")
+    legacy = sorted({one.charset for one in table.columns if one.charset and one.charset not in ("utf8mb4", "ascii")})
+    if legacy:
+        yield Finding("table.charset", Level.INFO, place, f"{', '.join(legacy)} becomes utf8mb4")
+
+
+# -- the target ------------------------------------------------------------------------------------------------------
+
+
+def _target(target: TargetFacts) -> Iterable[Finding]:
+    place = f"environment {target.environment}"
+    if target.occupied:
+        text = f"the target is not empty: {'; '.join(target.occupied[:5])}"
+        way_out = "empty it by the host's panel, or name an empty multisite"
+        yield Finding("target.occupied", Level.BLOCK, place, text, way_out)
+    grants = " ".join(target.mysql.grants).upper()
+    missing = [one for one in _NEEDED if one not in grants and "ALL PRIVILEGES" not in grants]
+    if missing:
+        text = f"the database account lacks {', '.join(missing)}"
+        yield Finding("target.grants", Level.BLOCK, place, text, "ask the host for them on this schema")
+    if target.mysql.variables.get("read_only", "OFF").upper() in ("ON", "1"):
+        yield Finding("target.read-only", Level.BLOCK, place, "the database is read-only", "ask the host")
+
+
+def _against_target(facts: SourceFacts, targets: Sequence[TargetFacts]) -> Iterable[Finding]:
+    here = facts.installation
+    for target in targets:
+        there = target.installation
+        place = f"{facts.server} -> {target.environment}"
+        if here.db_version > there.db_version:
+            text = f"the source's WordPress {here.wp_version} is newer than the target's {there.wp_version}"
+            yield Finding("wordpress.newer", Level.BLOCK, place, text, "update WordPress at the target")
+        packet = int(target.mysql.variables.get("max_allowed_packet", "0") or 0)
+        if packet < int(facts.mysql.variables.get("max_allowed_packet", "0") or 0):
+            text = f"max_allowed_packet is {packet // 2**20} MiB: a row beyond it can't be written"
+            yield Finding("target.packet", Level.WARN, place, text, "ask the host to raise it if such a row exists")
+        for blog in facts.blogs:
+            theme = blog.options.get("stylesheet", "")
+            if theme and theme not in there.themes:
+                text = f"theme {theme} of blog {blog.number} is not at the target yet"
+                yield Finding("theme.missing", Level.WARN, place, text, "it comes with the files")
+
+
+# -- people ----------------------------------------------------------------------------------------------------------
+
+
+def people_findings(placements: Mapping[str, Sequence[Placement]]) -> Iterable[Finding]:
+    """One line a server: how many users are merged and renamed."""
+    for server, some in placements.items():
+        merged = sum(one.merged for one in some)
+        renamed = sum(one.renamed for one in some)
+        if merged or renamed:
+            text = f"{merged} users are merged into accounts of earlier stores, {renamed} are renamed"
+            yield Finding("user.conflicts", Level.INFO, server, text, data={"merged": merged, "renamed": renamed})
+
+
+def same_logins(facts: Sequence[SourceFacts]) -> int:
+    """How many logins occur on more than one server."""
+    seen: dict[str, set[str]] = {}
+    for one in facts:
+        for user in one.users:
+            seen.setdefault(login_key(user.login), set()).add(one.server)
+    return sum(len(servers) > 1 for servers in seen.values())
+
+
+# -- facts as data ---------------------------------------------------------------------------------------------------
+
+
+def facts_json(sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> dict[str, Any]:
+    """What a plan rests on, without anything that changes while stores are open: no counts, counters or people."""
+    return {
+        "sources": {one.server: _source_json(one) for one in sources},
+        "targets": {one.environment: _target_json(one) for one in targets},
+    }
+
+
+def facts_digest(sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> str:
+    return digest_of(facts_json(sources, targets))
+
+
+def _source_json(facts: SourceFacts) -> dict[str, Any]:
+    here = facts.installation
+    return {
+        "wordpress": here.wp_version,
+        "php": here.php_version,
+        "root": here.root,
+        "prefix": here.table_prefix,
+        "charset": here.db_charset,
+        "multisite": here.multisite,
+        "database": facts.mysql.version,
+        "log_bin": facts.mysql.variables.get("log_bin", ""),
+        "blogs": [
+            {"number": one.number, "prefix": one.prefix, "domain": one.domain, "path": one.path}
+            | {key: one.options.get(key, "") for key in ("siteurl", "home", "upload_path", "upload_url_path")}
+            for one in facts.blogs
+        ],
+        "tables": {table.name: _COUNTER.sub("", table.create_sql) for table in facts.schema.tables},
+        "stored_code": {f"{one.kind} {one.name}": one.create_sql for one in facts.schema.stored_code},
+    }
+
+
+def _target_json(facts: TargetFacts) -> dict[str, Any]:
+    here = facts.installation
+    return {
+        "wordpress": here.wp_version,
+        "root": here.root,
+        "prefix": here.table_prefix,
+        "subdomains": here.subdomain_install,
+        "network": facts.network_id,
+        "domain": facts.network_domain,
+        "scheme": facts.scheme,
+        "first_free_blog": facts.first_free_blog,
+        "database": facts.mysql.version,
+    }
+
+
+def changed_places(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:
+    """Where two fact trees differ, as dotted paths."""
+    places: list[str] = []
+    for key in sorted({*before, *after}):
+        one, other, here = before.get(key), after.get(key), f"{path}.{key}" if path else key
+        if isinstance(one, dict) and isinstance(other, dict):
+            places += changed_places(one, other, here)
+        elif one != other:
+            places.append(here)
+    return places

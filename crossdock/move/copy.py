@@ -1,0 +1,288 @@
+"""Copies every store's tables into one environment: coordinated here, done in worker processes, resumable anywhere."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import Any
+
+from crossdock.core.errors import CrossdockError, TargetError
+from crossdock.core.evidence import Finding, Level
+from crossdock.core.ports import Journal, Progress, Session
+from crossdock.core.tables import Table
+from crossdock.move import ledger, links, network, worker
+from crossdock.move.ledger import Chunk, TableState
+from crossdock.move.order import Order
+from crossdock.move.plan import host_directory
+from crossdock.wordpress.ddl import quoted
+from crossdock.wordpress.people import place
+
+_CHUNK_BYTES = 16 << 20
+
+
+def copy(order: Order, journal: Journal, progress: Progress) -> dict[str, Any]:
+    """Copies everything that is not copied yet and returns the totals that the receipt holds.
+
+    Errors: LockedError (another run), TargetError (another plan's copy, a table in the way, disk full), AccessError
+    (a side can't be reached any more). After each of them the same command goes on where it stopped.
+    """
+    session = order.target.database.open_target()
+    try:
+        claimed = ledger.take(
+            session,
+            plan=order.plan.digest,
+            environment=order.environment,
+            first_blog=order.plan.network(order.environment).first_blog,
+            largest_host_user=order.target_facts.largest_user,
+        )
+        people = _place_people(order, session, claimed)
+        _register(order, session)
+        setup = worker.Setup(
+            sites=order.plan.sites(order.environment),
+            sources={one.name: one.database for one in order.sources},
+            target=order.target.database,
+            tables=order.tables(),
+            people=people,
+            generation=claimed,
+        )
+        _Scheduler(order, session, progress).run(order.pool(order.workers, worker.prepare, setup))
+        links.make(order, session, claimed)
+        network.write(order, session, claimed)
+        return _receipts(order, session, journal)
+    finally:
+        session.close()
+
+
+# -- people ----------------------------------------------------------------------------------------------------------
+
+
+def _place_people(order: Order, session: Session, generation: int) -> Mapping[str, Any]:
+    """Decides each server's merges and renames once, in the plan's order, and keeps them with the copy."""
+    written = ledger.read_placements(session)
+    directory = host_directory(order.target_facts)
+    maps = {}
+    for facts in order.facts:
+        site = order.plan.site(facts.server, order.environment)
+        if facts.server not in written:
+            directory.emails = ledger.read_directory(session)
+            placements = place(
+                facts.users, directory, server=facts.server, base=site.user_base, headroom=order.plan.headroom,
+                merge=order.plan.merge_people,
+            )  # fmt: skip
+            ledger.write_people(session, generation, facts.server, placements, directory)
+            written[facts.server] = placements
+        else:
+            renamed = {one.source_id: one for one in written[facts.server] if one.renamed}
+            for user in facts.users:
+                name = renamed.get(user.id)
+                directory.logins.add((name.login if name else user.login).lower())
+                directory.nicenames.add((name.nicename if name else user.nicename).lower())
+        maps[facts.server] = ledger.people(site.user_base, written[facts.server])
+    return maps
+
+
+# -- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _register(order: Order, session: Session) -> None:
+    """Writes every table and its chunks into the ledger. Errors: TargetError when a table is in the way."""
+    known = ledger.tables(session)
+    present = {(row[0] or b"").decode() for row in session.query("SHOW TABLES")}
+    for one in order.carried():
+        target, shared = one.targets[order.environment], order.is_shared(one.server, one.source)
+        if (one.server, one.source) in known:
+            continue
+        if target in present and not shared:
+            raise TargetError(
+                f"table {target} exists already and is not from this copy",
+                where=f"environment {order.environment}",
+                way_out="the target must be an empty multisite: have it removed, then copy again",
+            )
+    session.execute("START TRANSACTION")
+    readers: dict[str, Session] = {}
+    try:
+        for one in order.carried():
+            if (one.server, one.source) in known:
+                continue
+            if one.server not in readers:
+                source = next(source for source in order.sources if source.name == one.server)
+                readers[one.server] = source.database.open_source()
+            table = order.table(one.server, one.source)
+            chunks = cut(readers[one.server], one.server, table, order.chunk_rows)
+            shared = order.is_shared(one.server, one.source)
+            target = one.targets[order.environment]
+            ledger.add_table(session, one.server, one.source, target, shared=shared, chunks=chunks)
+    finally:
+        for reader in readers.values():
+            reader.close()
+    session.execute("COMMIT")
+
+
+def cut(session: Session, server: str, table: Table, chunk_rows: int) -> list[Chunk]:
+    """A table's chunks: ranges of its integer key of about `chunk_rows` rows and at most about 16 MB; the outer ends are
+    open, so that every row is in exactly one. A table without an integer key is one chunk."""
+    whole = [Chunk(server, table.name, 0, None, None)]
+    key = table.integer_key
+    rows = max(table.rows_estimate, 1)
+    by_bytes = int(_CHUNK_BYTES / max(table.bytes_estimate / rows, 1))
+    step_rows = max(min(chunk_rows, by_bytes), 100)
+    if key is None or rows <= step_rows:
+        return whole
+    low, high = session.query(f"SELECT MIN({quoted(key)}), MAX({quoted(key)}) FROM {quoted(table.name)}")[0]
+    if low is None or high is None:
+        return whole
+    first, last = int(low), int(high)
+    count = min(-(-rows // step_rows), last - first + 1)
+    step = max((last - first + 1) // count, 1)
+    bounds: list[int | None] = [None, *range(first + step, last + 1, step), None]
+    return [
+        Chunk(server, table.name, part, bounds[part], bounds[part + 1]) for part in range(len(bounds) - 1)
+    ]
+
+
+class _Scheduler:
+    """Runs create -> chunks -> keys for every table over the pool, the largest table first."""
+
+    def __init__(self, order: Order, session: Session, progress: Progress) -> None:
+        self.order, self.session, self.progress = order, session, progress
+        self.states: dict[tuple[str, str], TableState] = ledger.tables(session)
+        self.left: dict[tuple[str, str], int] = {}
+        self.running: dict[Future[Any], tuple[str, tuple[str, str]]] = {}
+        self.queue: list[tuple[int, int, str, tuple[str, str], Chunk | None]] = []
+        self.counter = 0
+
+    def run(self, pool: Executor) -> None:
+        tables = {key: self.order.table(*key) for key in self.states}
+        open_tables = {key: state for key, state in self.states.items() if not state.keyed}
+        self.progress.start(
+            f"copy to {self.order.environment}",
+            rows=sum(tables[key].rows_estimate for key in open_tables),
+            bytes_=sum(tables[key].bytes_estimate for key in open_tables),
+        )
+        for key, state in open_tables.items():
+            self._begin(key, state, tables[key])
+        try:
+            with pool:
+                self._drain(pool, tables)
+        finally:
+            self.progress.finish()
+
+    def _begin(self, key: tuple[str, str], state: TableState, table: Table) -> None:
+        shared = self.order.is_shared(*key)
+        if not state.created and not shared:
+            self._push("create", key, table, None)
+            return
+        self.left[key] = len(state.open_chunks)
+        for chunk in state.open_chunks:
+            self._push("chunk", key, table, chunk)
+        if not state.open_chunks:
+            self._push("keys", key, table, None)
+
+    def _push(self, step: str, key: tuple[str, str], table: Table, chunk: Chunk | None) -> None:
+        self.counter += 1
+        heapq.heappush(self.queue, (-table.bytes_estimate, self.counter, step, key, chunk))
+
+    def _drain(self, pool: Executor, tables: dict[tuple[str, str], Table]) -> None:
+        try:
+            while self.queue or self.running:
+                # Few tasks wait inside the pool, so that what becomes possible by size goes first.
+                while self.queue and len(self.running) < self.order.workers + 1:
+                    self._submit(pool)
+                done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    step, key = self.running.pop(future)
+                    self._finished(step, key, tables[key], future)
+        except BrokenProcessPool as error:
+            raise CrossdockError(
+                "a worker process died (killed, or out of memory)",
+                where=f"copy to {self.order.environment}",
+                way_out="start the same command again: it goes on where it stopped",
+            ) from error
+        except BaseException:
+            for future in self.running:
+                future.cancel()
+            raise
+
+    def _submit(self, pool: Executor) -> None:
+        _, _, step, key, chunk = heapq.heappop(self.queue)
+        if step == "create":
+            future: Future[Any] = pool.submit(worker.create_table, *key)
+        elif step == "keys":
+            future = pool.submit(worker.finish_shared if self.order.is_shared(*key) else worker.add_keys, *key)
+        elif chunk is not None:
+            future = pool.submit(worker.copy_chunk, chunk)
+        else:
+            raise ValueError(f"a {step} task without its chunk")
+        self.running[future] = (step, key)
+
+    def _finished(self, step: str, key: tuple[str, str], table: Table, future: Future[Any]) -> None:
+        outcome = future.result()
+        if step == "create":
+            self._begin(key, replace(self.states[key], created=True), table)
+        elif step == "chunk" and outcome.result is None:
+            self._split(key, table, outcome.chunk)
+        elif step == "chunk":
+            result = outcome.result
+            share = table.bytes_estimate / max(table.rows_estimate, 1)
+            place_ = f"{key[0]}.{key[1]}"
+            self.progress.advance(place_, rows=result.rows_source, bytes_=int(result.rows_source * share))
+            self.left[key] -= 1
+            if self.left[key] == 0:
+                self._push("keys", key, table, None)
+
+    def _split(self, key: tuple[str, str], table: Table, chunk: Chunk) -> None:
+        name = table.integer_key
+        if name is None:
+            raise CrossdockError("a part without an integer key can't be cut", where=f"{key[0]}.{key[1]}")
+        source = next(one for one in self.order.sources if one.name == key[0])
+        reader = source.database.open_source()
+        try:
+            where = chunk.where(quoted(name))
+            sql = f"SELECT MIN({quoted(name)}), MAX({quoted(name)}) FROM {quoted(table.name)}"
+            low, high = reader.query(sql + (f" WHERE {where}" if where else ""))[0]
+        finally:
+            reader.close()
+        first, last = int(low or 0), int(high or 0)
+        if last <= first:
+            self._push("chunk", key, table, chunk)
+            return
+        part = max(self.states[key].chunks) + 1
+        lower, upper = ledger.split_chunk(self.session, chunk, (first + last + 1) // 2, part)
+        self.states[key].chunks[part] = (upper, False)
+        self.left[key] += 1
+        for half in (lower, upper):
+            self._push("chunk", key, table, half)
+
+
+# -- evidence --------------------------------------------------------------------------------------------------------
+
+
+def _receipts(order: Order, session: Session, journal: Journal) -> dict[str, Any]:
+    sums = {"rows_source": 0, "rows_moved": 0, "rows_declared": 0, "tables": 0}
+    for facts in order.facts:
+        mine = {key[1]: total for key, total in ledger.totals(session).items() if key[0] == facts.server}
+        data = {
+            "plan": order.plan.digest,
+            "rows_source": sum(one.rows_source for one in mine.values()),
+            "rows_moved": sum(one.rows_target for one in mine.values()),
+            "rows_declared": sum(sum(one.declared.values()) for one in mine.values()),
+            "tables": len(mine),
+        }
+        for key in sums:
+            sums[key] += int(str(data[key]))
+        data["by_table"] = {
+            name: {
+                "source": one.rows_source, "moved": one.rows_target, "declared": one.declared, "position": one.position
+            }
+            for name, one in mine.items()
+        }  # fmt: skip
+        journal.receipt("copy.store", f"{order.environment}/{facts.server}", data)
+        for name, one in mine.items():
+            for column, row in one.broken:
+                text = f"{column} of row {row} looks serialized and does not parse: its addresses were rewritten as text"
+                place_ = f"{facts.server}.{name}"
+                journal.finding(Finding("value.broken", Level.WARN, place_, text), step=f"copy {order.environment}")
+    return sums

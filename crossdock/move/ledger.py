@@ -1,0 +1,341 @@
+"""The copy's state in the target database: `crossdock_*` tables, committed together with the rows they speak of.
+
+Every writing transaction first takes a shared lock on the claim's row with its own generation. A new run raises the
+generation, so a process of an earlier run that comes back to life (a zombie) finds no row and rolls back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from crossdock.core.errors import LockedError, TargetError
+from crossdock.core.ports import Session
+from crossdock.wordpress.people import Directory, People, Placement
+
+CLAIM, TABLE, CHUNK, PERSON, USER, UNDO = (
+    "crossdock_claim",
+    "crossdock_table",
+    "crossdock_chunk",
+    "crossdock_person",
+    "crossdock_user",
+    "crossdock_undo",
+)
+_OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+_DDL = (
+    f"CREATE TABLE IF NOT EXISTS {CLAIM} (name VARCHAR(20) PRIMARY KEY, plan CHAR(64) NOT NULL, environment VARCHAR(20)"
+    " NOT NULL, generation INT NOT NULL, first_blog BIGINT NOT NULL, largest_host_user BIGINT NOT NULL,"
+    f" since VARCHAR(40) NOT NULL) {_OPTIONS}",
+    f"CREATE TABLE IF NOT EXISTS {TABLE} (server VARCHAR(64), source VARCHAR(64), target VARCHAR(64) NOT NULL,"
+    " created TINYINT NOT NULL DEFAULT 0, keyed TINYINT NOT NULL DEFAULT 0, linked TINYINT NOT NULL DEFAULT 0,"
+    f" shared TINYINT NOT NULL DEFAULT 0, PRIMARY KEY (server, source)) {_OPTIONS}",
+    f"CREATE TABLE IF NOT EXISTS {CHUNK} (server VARCHAR(64), source VARCHAR(64), part INT, lo DECIMAL(20,0),"
+    " hi DECIMAL(20,0), done TINYINT NOT NULL DEFAULT 0, rows_source BIGINT NOT NULL DEFAULT 0, rows_target BIGINT NOT"
+    " NULL DEFAULT 0, position TEXT, declared TEXT, broken MEDIUMTEXT,"
+    f" PRIMARY KEY (server, source, part)) {_OPTIONS}",
+    f"CREATE TABLE IF NOT EXISTS {PERSON} (email_key VARCHAR(255) PRIMARY KEY, user_id BIGINT NOT NULL) {_OPTIONS}",
+    f"CREATE TABLE IF NOT EXISTS {USER} (server VARCHAR(64), source_id BIGINT, target_id BIGINT NOT NULL,"
+    " merged TINYINT NOT NULL, login VARCHAR(60) NOT NULL, nicename VARCHAR(60) NOT NULL, reason VARCHAR(200) NOT NULL,"
+    f" PRIMARY KEY (server, source_id)) {_OPTIONS}",
+    f"CREATE TABLE IF NOT EXISTS {UNDO} (number INT AUTO_INCREMENT PRIMARY KEY, what VARCHAR(100) NOT NULL UNIQUE,"
+    f" before_value LONGTEXT) {_OPTIONS}",
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Whose copy is in the target. `generation` counts the runs that worked on it."""
+
+    plan: str
+    environment: str
+    generation: int
+    first_blog: int
+    largest_host_user: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of a table: rows whose integer key is in [lo, hi); None is open; both None: the whole table."""
+
+    server: str
+    source: str
+    part: int
+    lo: int | None
+    hi: int | None
+
+    def where(self, key: str | None, offset: int = 0) -> str:
+        """The SQL condition on the quoted key column, shifted by `offset` for the target's side; '' for all."""
+        if key is None:
+            return ""
+        parts = []
+        if self.lo is not None:
+            parts.append(f"{key} >= {self.lo + offset}")
+        if self.hi is not None:
+            parts.append(f"{key} < {self.hi + offset}")
+        return " AND ".join(parts)
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What one chunk gave. `position` is the source's binlog coordinate of the chunk's snapshot, or why there is none."""
+
+    rows_source: int
+    rows_target: int
+    position: dict[str, Any]
+    declared: dict[str, int] = field(default_factory=dict)
+    broken: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class TableState:
+    """Progress of one table, with its chunks."""
+
+    target: str
+    created: bool
+    keyed: bool
+    linked: bool
+    chunks: dict[int, tuple[Chunk, bool]] = field(default_factory=dict)
+
+    @property
+    def open_chunks(self) -> list[Chunk]:
+        return [chunk for chunk, done in self.chunks.values() if not done]
+
+
+def create(session: Session) -> None:
+    """Makes the state tables where they are missing."""
+    for statement in _DDL:
+        session.execute(statement)
+
+
+def read_claim(session: Session) -> Claim | None:
+    rows = session.query(f"SELECT plan, environment, generation, first_blog, largest_host_user FROM {CLAIM}")
+    if not rows:
+        return None
+    plan, environment, generation, first_blog, largest = ((value or b"").decode() for value in rows[0])
+    return Claim(plan, environment, int(generation), int(first_blog), int(largest))
+
+
+def take(session: Session, *, plan: str, environment: str, first_blog: int, largest_host_user: int) -> int:
+    """Claims the target for a plan and opens a new generation; returns it.
+
+    Errors: LockedError when another run holds the database's lock right now (it ends with that run's connection);
+    TargetError when another plan's copy is in the target.
+    """
+    schema = (session.query("SELECT DATABASE()")[0][0] or b"").decode()
+    if session.query("SELECT GET_LOCK(%s, 5)", (f"crossdock:{schema}"[:64],))[0][0] != b"1":
+        raise LockedError(
+            "another run is copying into this database",
+            where=f"environment {environment}",
+            way_out="wait until it ends, or stop it",
+        )
+    create(session)
+    claim = read_claim(session)
+    if claim is not None and claim.plan != plan:
+        raise TargetError(
+            f"the copy of another plan ({claim.plan[:12]}) is in the target",
+            where=f"environment {environment}",
+            way_out=f"crossdock move discard --from {environment} removes it, then copy again",
+        )
+    generation = claim.generation + 1 if claim else 1
+    if claim is None:
+        session.execute(
+            f"INSERT INTO {CLAIM} VALUES ('copy', %s, %s, %s, %s, %s, %s)",
+            (plan, environment, generation, first_blog, largest_host_user, datetime.now(UTC).isoformat()),
+        )
+    else:
+        session.execute(f"UPDATE {CLAIM} SET generation = %s WHERE name = 'copy'", (generation,))
+    session.execute("COMMIT")
+    return generation
+
+
+def fence(session: Session, generation: int) -> None:
+    """Opens a transaction that lives only while `generation` is the newest. Errors: LockedError for a zombie."""
+    session.execute("START TRANSACTION")
+    sql = f"SELECT generation FROM {CLAIM} WHERE name = 'copy' AND generation = %s LOCK IN SHARE MODE"
+    if not session.query(sql, (generation,)):
+        session.execute("ROLLBACK")
+        raise LockedError("a newer run has taken over this copy", way_out="leave it to the newer run")
+
+
+def add_table(session: Session, server: str, source: str, target: str, *, shared: bool, chunks: Sequence[Chunk]) -> None:
+    """Registers a table with its chunks, once; a table that is registered keeps the chunks it has."""
+    if session.execute(
+        f"INSERT IGNORE INTO {TABLE} (server, source, target, shared) VALUES (%s, %s, %s, %s)",
+        (server, source, target, int(shared)),
+    ):
+        for chunk in chunks:
+            _insert_chunk(session, chunk)
+
+
+def _insert_chunk(session: Session, chunk: Chunk) -> None:
+    session.execute(
+        f"INSERT INTO {CHUNK} (server, source, part, lo, hi) VALUES (%s, %s, %s, %s, %s)",
+        (chunk.server, chunk.source, chunk.part, chunk.lo, chunk.hi),
+    )
+
+
+def tables(session: Session) -> dict[tuple[str, str], TableState]:
+    """All registered tables by (server, source name)."""
+    found: dict[tuple[str, str], TableState] = {}
+    for row in session.query(f"SELECT server, source, target, created, keyed, linked FROM {TABLE}"):
+        server, source, target, created, keyed, linked = ((value or b"").decode() for value in row)
+        found[server, source] = TableState(target, created == "1", keyed == "1", linked == "1")
+    for row in session.query(f"SELECT server, source, part, lo, hi, done FROM {CHUNK} ORDER BY part"):
+        server, source = (row[0] or b"").decode(), (row[1] or b"").decode()
+        part = int(row[2] or 0)
+        chunk = Chunk(server, source, part, _number(row[3]), _number(row[4]))
+        found[server, source].chunks[part] = (chunk, row[5] == b"1")
+    return found
+
+
+def _number(value: bytes | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def own_tables(session: Session) -> list[str]:
+    """Target names of the tables that this copy made (not the shared ones)."""
+    return [(row[0] or b"").decode() for row in session.query(f"SELECT DISTINCT target FROM {TABLE} WHERE shared = 0")]
+
+
+def mark_table(session: Session, server: str, source: str, step: str) -> None:
+    """`step` is created, keyed or linked."""
+    if step not in ("created", "keyed", "linked"):
+        raise ValueError(step)
+    session.execute(f"UPDATE {TABLE} SET {step} = 1 WHERE server = %s AND source = %s", (server, source))
+
+
+def finish_chunk(session: Session, chunk: Chunk, result: ChunkResult) -> None:
+    """Marks a chunk done in the transaction that holds its rows. Errors: LockedError when it is done already."""
+    hit = session.execute(
+        f"UPDATE {CHUNK} SET done = 1, rows_source = %s, rows_target = %s, position = %s, declared = %s, broken = %s "
+        "WHERE server = %s AND source = %s AND part = %s AND done = 0",
+        (
+            result.rows_source,
+            result.rows_target,
+            json.dumps(result.position),
+            json.dumps(result.declared),
+            json.dumps(result.broken),
+            chunk.server,
+            chunk.source,
+            chunk.part,
+        ),
+    )
+    if hit != 1:
+        session.execute("ROLLBACK")
+        raise LockedError("a chunk was loaded by another run", where=f"{chunk.server}.{chunk.source}")
+
+
+def split_chunk(session: Session, chunk: Chunk, middle: int, part: int) -> tuple[Chunk, Chunk]:
+    """Cuts a chunk that is not done at `middle`; the upper half gets number `part`."""
+    lower = Chunk(chunk.server, chunk.source, chunk.part, chunk.lo, middle)
+    upper = Chunk(chunk.server, chunk.source, part, middle, chunk.hi)
+    session.execute("START TRANSACTION")
+    session.execute(
+        f"UPDATE {CHUNK} SET hi = %s WHERE server = %s AND source = %s AND part = %s AND done = 0",
+        (middle, chunk.server, chunk.source, chunk.part),
+    )
+    _insert_chunk(session, upper)
+    session.execute("COMMIT")
+    return lower, upper
+
+
+@dataclass
+class TableTotals:
+    """Sums over a table's chunks. `position`: the smallest of its chunks', from which a follow must start."""
+
+    target: str
+    rows_source: int = 0
+    rows_target: int = 0
+    declared: dict[str, int] = field(default_factory=dict)
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    position: dict[str, Any] = field(default_factory=dict)
+
+
+def totals(session: Session) -> dict[tuple[str, str], TableTotals]:
+    """What was copied, by (server, source table)."""
+    found: dict[tuple[str, str], TableTotals] = {}
+    sql = (
+        f"SELECT c.server, c.source, t.target, c.rows_source, c.rows_target, c.position, c.declared, c.broken FROM {CHUNK} c "
+        f"JOIN {TABLE} t ON t.server = c.server AND t.source = c.source WHERE c.done = 1 ORDER BY c.part"
+    )
+    for row in session.query(sql):
+        server, source, target, *rest = ((value or b"").decode() for value in row)
+        total = found.setdefault((server, source), TableTotals(target))
+        total.rows_source += int(rest[0])
+        total.rows_target += int(rest[1])
+        position = json.loads(rest[2] or "{}")
+        if not total.position or _coordinate(position) < _coordinate(total.position):
+            total.position = position
+        for reason, count in json.loads(rest[3] or "{}").items():
+            total.declared[reason] = total.declared.get(reason, 0) + count
+        total.broken.extend((one[0], one[1]) for one in json.loads(rest[4] or "[]"))
+    return found
+
+
+def _coordinate(position: dict[str, Any]) -> tuple[str, int]:
+    return str(position.get("file", "")), int(position.get("offset", 0))
+
+
+# -- people ----------------------------------------------------------------------------------------------------------
+
+
+def read_directory(session: Session) -> dict[str, int]:
+    """Known persons: e-mail key -> target user ID."""
+    return {(row[0] or b"").decode(): int(row[1] or 0) for row in session.query(f"SELECT email_key, user_id FROM {PERSON}")}
+
+
+def read_placements(session: Session) -> dict[str, list[Placement]]:
+    """The exceptions of every server that has been placed."""
+    found: dict[str, list[Placement]] = {}
+    sql = f"SELECT server, source_id, target_id, merged, login, nicename, reason FROM {USER} ORDER BY server, source_id"
+    for row in session.query(sql):
+        server, source_id, target_id, merged, login, nicename, reason = ((value or b"").decode() for value in row)
+        found.setdefault(server, []).append(
+            Placement(int(source_id), int(target_id), merged == "1", login, nicename, reason)
+        )
+    return found
+
+
+def write_people(
+    session: Session, generation: int, server: str, placements: Iterable[Placement], directory: Directory
+) -> None:
+    """Writes one server's decisions and the persons it adds, in one transaction. Row 0 marks the server as placed."""
+    fence(session, generation)
+    marker = Placement(0, 0, False, "", "", "placed")
+    for one in [marker, *placements]:
+        session.execute(
+            f"INSERT INTO {USER} VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            (server, one.source_id, one.target_id, int(one.merged), one.login, one.nicename, one.reason),
+        )
+    for key, user_id in directory.emails.items():
+        session.execute(f"INSERT IGNORE INTO {PERSON} VALUES (%s, %s)", (key[:255], user_id))
+    session.execute("COMMIT")
+
+
+def people(base: int, placements: Iterable[Placement]) -> People:
+    """The map that a transform uses, from the written decisions."""
+    merged = {one.source_id: one.target_id for one in placements if one.merged}
+    renamed = {one.source_id: (one.login, one.nicename) for one in placements if one.renamed and one.source_id}
+    return People(base, merged, renamed)
+
+
+# -- undo ------------------------------------------------------------------------------------------------------------
+
+
+def remember(session: Session, what: str, before: str | None) -> None:
+    """Keeps a value of the host's own before it is changed, once; `discard` puts it back."""
+    session.execute(f"INSERT IGNORE INTO {UNDO} (what, before_value) VALUES (%s, %s)", (what, before))
+
+
+def undo_entries(session: Session) -> list[tuple[str, str | None]]:
+    rows = session.query(f"SELECT what, before_value FROM {UNDO} ORDER BY number DESC")
+    return [((row[0] or b"").decode(), None if row[1] is None else row[1].decode()) for row in rows]
+
+
+def drop(session: Session) -> None:
+    """Removes the state tables: the last act of `discard`."""
+    for name in (CHUNK, TABLE, USER, PERSON, UNDO, CLAIM):
+        session.execute(f"DROP TABLE IF EXISTS {name}")

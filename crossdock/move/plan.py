@@ -1,0 +1,308 @@
+"""The plan: where everything goes, in both environments, with one digest. Pure; a dry run IS printing it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter
+
+from crossdock.core.config import Config
+from crossdock.core.errors import BlockedError, StaleError
+from crossdock.core.evidence import Finding, Level, digest_of
+from crossdock.move import assess
+from crossdock.move.survey import SourceFacts, TargetFacts
+from crossdock.wordpress import catalogue, sitemap
+from crossdock.wordpress.catalogue import Scope
+from crossdock.wordpress.installation import Blog, blog_prefix
+from crossdock.wordpress.people import Directory, Placement, login_key, place
+from crossdock.wordpress.sitemap import SiteMap, StoreMap
+
+LEFT_BEHIND = (
+    ("options: _transient_*, _site_transient_*, rewrite_rules", "the target makes them again"),
+    ("usermeta: session_tokens", "people sign in again"),
+    ("users merged into an earlier store's account", "their other rows are carried under that account"),
+    ("network registers of a source multisite (blogs, site, sitemeta, signups)", "written anew for the target network"),
+)
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """One source table. `disposition`: carry, leave or network; `targets` maps environment to table name."""
+
+    server: str
+    source: str
+    store: str
+    disposition: str
+    reason: str
+    targets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CodePlan:
+    """A view or trigger that is made again at the target."""
+
+    server: str
+    kind: str
+    source: str
+    targets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """The target network of one environment."""
+
+    environment: str
+    network_id: int
+    domain: str
+    prefix: str
+    first_blog: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Both environments' maps. `digest` covers everything but itself; `facts` is the digest of what it rests on."""
+
+    project: str
+    facts: str
+    merge_people: bool
+    headroom: int
+    sitemaps: tuple[SiteMap, ...]
+    networks: tuple[NetworkPlan, ...]
+    tables: tuple[TablePlan, ...]
+    stored_code: tuple[CodePlan, ...]
+    left_behind: tuple[tuple[str, str], ...] = LEFT_BEHIND
+    digest: str = ""
+
+    def sealed(self) -> Plan:
+        """The same plan with its digest."""
+        content = asdict(self) | {"digest": ""}
+        return Plan(**{**self.__dict__, "digest": digest_of(json.loads(json.dumps(content)))})
+
+    def site(self, server: str, environment: str) -> SiteMap:
+        return next(one for one in self.sitemaps if (one.server, one.environment) == (server, environment))
+
+    def sites(self, environment: str) -> tuple[SiteMap, ...]:
+        return tuple(one for one in self.sitemaps if one.environment == environment)
+
+    def network(self, environment: str) -> NetworkPlan:
+        return next(one for one in self.networks if one.environment == environment)
+
+    def carried(self, server: str) -> list[TablePlan]:
+        return [one for one in self.tables if one.server == server and one.disposition == "carry"]
+
+
+def to_json(plan: Plan) -> str:
+    return json.dumps(asdict(plan), indent=1, ensure_ascii=False, sort_keys=True)
+
+
+def from_json(text: str) -> Plan:
+    """Reads a plan back. Errors: StaleError when its digest does not fit its content (edited by hand)."""
+    plan = TypeAdapter(Plan).validate_json(text)
+    if plan.sealed().digest != plan.digest:
+        raise StaleError(
+            "the plan's digest does not fit its content", where="plan.json", way_out="make it again: crossdock move plan"
+        )
+    return plan
+
+
+def make(config: Config, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> Plan:
+    """The plan for these facts. Findings are not its business: see `refuse_blocked`."""
+    first = max(one.first_free_blog for one in targets)
+    numbers = {store.name: first + at for at, store in enumerate(config.stores)}
+    sitemaps = tuple(
+        _site(config, at, facts, target, numbers) for target in targets for at, facts in enumerate(sources)
+    )
+    plan = Plan(
+        project=config.project.name,
+        facts=assess.facts_digest(sources, targets),
+        merge_people=config.policies.people == "merge-by-email",
+        headroom=config.network.headroom,
+        sitemaps=sitemaps,
+        networks=tuple(
+            NetworkPlan(one.environment, one.network_id, one.network_domain, one.installation.table_prefix, first)
+            for one in targets
+        ),
+        tables=tuple(table for facts in sources for table in _tables(facts, sitemaps)),
+        stored_code=tuple(code for facts in sources for code in _stored_code(facts, sitemaps)),
+    )
+    return plan.sealed()
+
+
+def refuse_blocked(found: Sequence[Finding]) -> None:
+    """Errors: BlockedError that lists every block finding with its way out."""
+    blocks = [one for one in found if one.level is Level.BLOCK]
+    if blocks:
+        lines = [f"{one.place}: {one.text} [{one.code}]\n    {one.way_out}" for one in blocks]
+        raise BlockedError(
+            f"{len(blocks)} findings block the move:\n  " + "\n  ".join(lines), way_out="answer them, then plan again"
+        )
+
+
+def _site(
+    config: Config, at: int, facts: SourceFacts, target: TargetFacts, numbers: dict[str, int]
+) -> SiteMap:
+    here, there = facts.installation, target.installation
+    mine = [store for store in config.stores if store.server == facts.server]
+    blogs = {blog.number: blog for blog in facts.blogs}
+    taken = {urlsplit(url).netloc for blog in facts.blogs for url in _declared_urls(blog)}
+    maps = []
+    for store in mine:
+        if store.blog not in blogs:
+            continue
+        blog = blogs[store.blog]
+        number = numbers[store.name]
+        maps.append(
+            StoreMap(
+                store=store.name,
+                source_blog=store.blog,
+                source_prefix=blog.prefix,
+                source_urls=_source_urls(blog, taken),
+                source_uploads=blog.uploads,
+                target_blog=number,
+                target_prefix=blog_prefix(there.table_prefix, number),
+                target_url=f"{target.scheme}://{store.domains[target.environment]}",
+                target_uploads=f"/wp-content/uploads/sites/{number}",
+                public=target.environment == "production",
+            )
+        )
+    unknown = [table for table in facts.schema.tables if assess.decided(config, f"table:{facts.server}:{table.name}") == "leave"]
+    users = [
+        (table.name, column.name)
+        for table in facts.schema.tables
+        for column in table.stored_columns
+        if assess.decided(config, f"column:{facts.server}:{table.name}.{column.name}") == "user"
+    ]
+    return SiteMap(
+        server=facts.server,
+        environment=target.environment,
+        source_base_prefix=here.table_prefix,
+        target_base_prefix=there.table_prefix,
+        source_root=here.root,
+        target_root=there.root,
+        user_base=(at + 1) * config.network.headroom,
+        stores=tuple(maps),
+        left_tables=tuple(table.name for table in unknown),
+        user_columns=tuple(users),
+        reset_passwords=config.policies.password == "reset",
+    )
+
+
+def _declared_urls(blog: Blog) -> list[str]:
+    urls = [blog.options.get("home", ""), blog.options.get("siteurl", "")]
+    urls.append(f"http://{blog.domain}{blog.path}")
+    return list(dict.fromkeys(url.rstrip("/") for url in urls if urlsplit(url).netloc))
+
+
+def _source_urls(blog: Blog, taken: set[str]) -> tuple[str, ...]:
+    """Every address of a blog: as declared, and each host with and without www, unless another blog has that host."""
+    urls = _declared_urls(blog)
+    for url in list(urls):
+        parts = urlsplit(url)
+        twin = parts.netloc.removeprefix("www.") if parts.netloc.startswith("www.") else f"www.{parts.netloc}"
+        if twin not in taken:
+            urls.append(parts._replace(netloc=twin).geturl())
+    return tuple(dict.fromkeys(urls))
+
+
+def _tables(facts: SourceFacts, sitemaps: Sequence[SiteMap]) -> list[TablePlan]:
+    sites = [one for one in sitemaps if one.server == facts.server]
+    made: list[TablePlan] = []
+    for table in facts.schema.tables:
+        disposition = sitemap.kind(sites[0], table)
+        place_ = sites[0].destination(table.name)
+        store = place_.store.store if place_ and place_.store else ""
+        if disposition == "carry":
+            targets = {one.environment: there.target for one in sites if (there := one.destination(table.name))}
+            shared = place_ is not None and place_.scope is Scope.PEOPLE
+            reason = "shared by all stores: people are merged" if shared else ""
+        else:
+            targets = {}
+            reason = "written anew for the target network" if disposition == "network" else _why_left(table.name, sites[0])
+        made.append(TablePlan(facts.server, table.name, store, disposition, reason, targets))
+    return made
+
+
+def _why_left(table: str, site: SiteMap) -> str:
+    if table in site.left_tables:
+        return "left behind by decision"
+    return "belongs to no store that moves"
+
+
+def _stored_code(facts: SourceFacts, sitemaps: Sequence[SiteMap]) -> list[CodePlan]:
+    sites = [one for one in sitemaps if one.server == facts.server]
+    made = []
+    for code in facts.schema.stored_code:
+        carried = [one.destination(code.table or code.name) for one in sites]
+        if any(one is None for one in carried) or code.table in sites[0].left_tables:
+            continue
+        names = {}
+        for one in sites:
+            there = one.destination(code.name)
+            if code.kind == "view" and there is not None:
+                names[one.environment] = there.target
+            else:
+                names[one.environment] = _trigger_name(one, code.name)
+        made.append(CodePlan(facts.server, code.kind, code.name, names))
+    return made
+
+
+def _trigger_name(site: SiteMap, name: str) -> str:
+    owner = site.owner(name)
+    if owner is not None:
+        return owner.target_prefix + name[len(owner.source_prefix) :]
+    digest = hashlib.sha256(f"{site.server}:{name}".encode()).hexdigest()[:6]
+    return f"{name[:56]}_{digest}"
+
+
+def preview_people(plan: Plan, sources: Sequence[SourceFacts], target: TargetFacts) -> dict[str, list[Placement]]:
+    """Each user who is merged or renamed, by server, as of now. The copy decides again, by the same rules."""
+    directory = host_directory(target)
+    made: dict[str, list[Placement]] = {}
+    for facts in sources:
+        site = plan.site(facts.server, target.environment)
+        made[facts.server] = place(
+            facts.users, directory, server=facts.server, base=site.user_base, headroom=plan.headroom,
+            merge=plan.merge_people,
+        )  # fmt: skip
+    return made
+
+
+def host_directory(target: TargetFacts) -> Directory:
+    """The host's own accounts hold their logins; nobody is ever merged into them (they may be super admins)."""
+    return Directory(
+        logins={login_key(user.login) for user in target.host_users},
+        nicenames={login_key(user.nicename) for user in target.host_users},
+    )
+
+
+def known_share(plan: Plan) -> dict[str, int]:
+    """Tables by what happens to them."""
+    counts: dict[str, int] = {}
+    for table in plan.tables:
+        counts[table.disposition] = counts.get(table.disposition, 0) + 1
+    return counts
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The plan's head figures, for receipts: no names of people, no values."""
+    return {
+        "plan": plan.digest,
+        "facts": plan.facts,
+        "stores": [store.store for store in plan.sites("staging")[0].stores] if plan.sites("staging") else [],
+        "tables": known_share(plan),
+        "unknown_to_catalogue": sum(
+            1 for one in plan.tables if one.disposition == "carry" and not _is_known(plan, one)
+        ),
+    }
+
+
+def _is_known(plan: Plan, table: TablePlan) -> bool:
+    there = plan.sites("staging")[0] if plan.sites("staging") else plan.sitemaps[0]
+    site = plan.site(table.server, there.environment)
+    found = site.destination(table.source)
+    return found is not None and catalogue.known(found.base) is not None

@@ -1,0 +1,299 @@
+"""What a worker process does: copies and compares chunks with sessions of its own, and reconnects when one is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from crossdock.core.errors import AccessError, ConnectionLost, LockWaitError, TargetError
+from crossdock.core.ports import Database, Judge, JudgeFactory, Session
+from crossdock.core.tables import Column, Row, Table
+from crossdock.move import ledger
+from crossdock.move.ledger import Chunk, ChunkResult
+from crossdock.wordpress.ddl import kept_charset, quoted, table_ddl
+from crossdock.wordpress.people import People
+from crossdock.wordpress.rewriting import Rewriter
+from crossdock.wordpress.sitemap import SiteMap, rules
+from crossdock.wordpress.transform import TableTransform
+
+T = TypeVar("T")
+# After so many losses in one chunk it is cut in two: a host that cuts sessions gives each only so much time.
+_LOSSES_BEFORE_SPLIT = 2
+_PAUSES_SECONDS = (0.1, 0.3, 1, 2, 4, 8, 15, 30)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything a worker needs, picklable. `tables` by (server, source name)."""
+
+    sites: tuple[SiteMap, ...]
+    sources: Mapping[str, Database]
+    target: Database
+    tables: Mapping[tuple[str, str], Table]
+    people: Mapping[str, People]
+    generation: int = 0
+    judge: JudgeFactory | None = None
+    residue_hosts: tuple[str, ...] = ()
+    residue_paths: tuple[str, ...] = ()
+    target_tables: Mapping[str, Table] = field(default_factory=dict)
+    headroom: int = 0
+
+    def site(self, server: str) -> SiteMap:
+        return next(one for one in self.sites if one.server == server)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A chunk's outcome: its result, or None when it should be cut in two because its sessions kept being lost."""
+
+    chunk: Chunk
+    result: ChunkResult | None
+
+
+class Worker:
+    """One process's sessions and compiled transforms."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self._sessions: dict[str, Session] = {}
+        self._rewriters: dict[str, Rewriter] = {}
+        self._judge: Judge | None = None
+
+    def source(self, server: str) -> Session:
+        return self._session(f"source {server}", self.setup.sources[server].open_source)
+
+    def target(self) -> Session:
+        return self._session("target", self.setup.target.open_target)
+
+    def target_reader(self) -> Session:
+        return self._session("target reader", self.setup.target.open_source)
+
+    def judge(self) -> Judge | None:
+        if self._judge is None and self.setup.judge is not None:
+            self._judge = self.setup.judge()
+        return self._judge
+
+    def transform(self, server: str, table: Table) -> TableTransform:
+        site = self.setup.site(server)
+        if server not in self._rewriters:
+            self._rewriters[server] = Rewriter(rules(self.setup.sites, site))
+        return TableTransform(table, site, self.setup.people[server], self._rewriters[server])
+
+    def drop_sessions(self) -> None:
+        """Closes everything: after a loss nobody knows what the sessions hold."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+
+    def _session(self, name: str, open_: Callable[[], Session]) -> Session:
+        if name not in self._sessions:
+            self._sessions[name] = open_()
+        return self._sessions[name]
+
+    def persist(self, act: Callable[[], T], *, give_up_after: int = len(_PAUSES_SECONDS)) -> T | None:
+        """Runs `act`, reconnecting after losses; None after `give_up_after` losses. Errors: AccessError when there is
+        no connection to be had at all any more."""
+        refused = lost = waited = 0
+        while True:
+            try:
+                return act()
+            except ConnectionLost:
+                self.drop_sessions()
+                lost, refused = lost + 1, 0
+                if lost >= give_up_after:
+                    return None
+                time.sleep(_PAUSES_SECONDS[0])
+            except LockWaitError:
+                self.drop_sessions()
+                waited += 1
+                if waited >= len(_PAUSES_SECONDS):
+                    raise
+                time.sleep(_PAUSES_SECONDS[waited])
+            except AccessError:
+                self.drop_sessions()
+                if lost == 0 or refused >= len(_PAUSES_SECONDS):
+                    raise
+                time.sleep(_PAUSES_SECONDS[refused])
+                refused += 1
+            except BaseException:
+                self.drop_sessions()
+                raise
+
+
+_worker: Worker | None = None
+
+
+def prepare(setup: Setup) -> None:
+    """Called once in each worker process."""
+    global _worker
+    _worker = Worker(setup)
+
+
+def here() -> Worker:
+    """This process's worker."""
+    if _worker is None:
+        raise RuntimeError("prepare() was not called in this process")
+    return _worker
+
+
+# -- copying ---------------------------------------------------------------------------------------------------------
+
+
+def create_table(server: str, source: str) -> tuple[str, str]:
+    """Makes the bare target table. It is marked made in its own step, so a table without the mark holds no rows."""
+    worker = here()
+    table, site = worker.setup.tables[server, source], worker.setup.site(server)
+    made = table_ddl(table, renamer(site), constraint_prefix=constraint_prefix(site, source))
+
+    def act() -> bool:
+        session = worker.target()
+        ledger.fence(session, worker.setup.generation)
+        session.execute("COMMIT")
+        session.execute(f"DROP TABLE IF EXISTS {quoted(renamer(site)(source))}")
+        session.execute(made.create)
+        ledger.mark_table(session, server, source, "created")
+        session.execute("COMMIT")
+        return True
+
+    _must(worker.persist(act), source)
+    return server, source
+
+
+def add_keys(server: str, source: str) -> tuple[str, str]:
+    """Builds the secondary keys after the rows are in."""
+    worker = here()
+    table, site = worker.setup.tables[server, source], worker.setup.site(server)
+    target = renamer(site)(source)
+    made = table_ddl(table, renamer(site), constraint_prefix=constraint_prefix(site, source))
+
+    def act() -> bool:
+        session = worker.target()
+        ledger.fence(session, worker.setup.generation)
+        session.execute("COMMIT")
+        for statement in made.keys:
+            # ALTER is atomic: when one of its keys is there, a former try that lost its connection went through.
+            present = {(row[2] or b"").decode() for row in session.query(f"SHOW INDEX FROM {quoted(target)}")}
+            if not any(f"KEY {quoted(name)} " in statement for name in present):
+                session.execute(statement)
+        ledger.mark_table(session, server, source, "keyed")
+        session.execute("COMMIT")
+        return True
+
+    _must(worker.persist(act), source)
+    return server, source
+
+
+def copy_chunk(chunk: Chunk) -> Copied:
+    """Reads a chunk from a consistent snapshot, transforms it and loads it, in one transaction with its mark."""
+    worker = here()
+    table = worker.setup.tables[chunk.server, chunk.source]
+    divisible = table.integer_key is not None and not (
+        chunk.lo is not None and chunk.hi is not None and chunk.hi - chunk.lo < 2
+    )
+    losses = _LOSSES_BEFORE_SPLIT if divisible else 4 * len(_PAUSES_SECONDS)
+    result = worker.persist(lambda: _copy(worker, chunk, table), give_up_after=losses)
+    if result is None and not divisible:
+        raise ConnectionLost(
+            "the connection was lost again and again within one part of the table",
+            where=f"{chunk.server}.{chunk.source}",
+            way_out="a steadier line, or a longer session limit at the host; then start again: it resumes",
+        )
+    return Copied(chunk, result)
+
+
+def _copy(worker: Worker, chunk: Chunk, table: Table) -> ChunkResult:
+    source, target = worker.source(chunk.server), worker.target()
+    transform = worker.transform(chunk.server, table)
+    source.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    position = _position(source)
+    ledger.fence(target, worker.setup.generation)
+    rows = target.load(
+        transform.destination.target, target_columns(table), _transformed(source, transform, chunk)
+    )
+    tally = transform.tally
+    if rows != tally.rows_target:
+        raise TargetError(f"{tally.rows_target} rows were sent and {rows} arrived", where=transform.destination.target)
+    result = ChunkResult(tally.rows_source, rows, position, dict(tally.declared), tuple(tally.broken))
+    ledger.finish_chunk(target, chunk, result)
+    target.execute("COMMIT")
+    source.execute("COMMIT")
+    return result
+
+
+def _transformed(source: Session, transform: TableTransform, chunk: Chunk) -> Iterator[list[Row]]:
+    for batch in source.stream(select(source, transform.table, transform.columns, chunk)):
+        rows = transform.rows(batch)
+        batch.clear()
+        if rows:
+            yield rows
+
+
+def select(session: Session, table: Table, columns: tuple[Column, ...], chunk: Chunk) -> str:
+    """The statement that reads a chunk, in key order where the table has one."""
+    key = quoted(table.integer_key) if table.integer_key else None
+    where = chunk.where(key)
+    return (
+        f"SELECT {session.select_list(columns)} FROM {quoted(table.name)}"
+        + (f" WHERE {where}" if where else "")
+        + (f" ORDER BY {key}" if key else "")
+    )
+
+
+def target_columns(table: Table) -> tuple[Column, ...]:
+    """The stored columns as the target has them: text in utf8mb4, but where an index would grow too long."""
+    kept = kept_charset(table)
+    return tuple(
+        replace(column, charset="utf8mb4") if column.charset and column.name not in kept else column
+        for column in table.stored_columns
+    )
+
+
+def renamer(site: SiteMap) -> Callable[[str], str]:
+    """Source table name -> target table name; a name that has no place stays as it is."""
+
+    def rename(name: str) -> str:
+        found = site.destination(name)
+        return found.target if found else name
+
+    return rename
+
+
+def constraint_prefix(site: SiteMap, source: str) -> str:
+    """Keeps constraint names of several stores apart in one database."""
+    found = site.destination(source)
+    return f"b{found.store.target_blog}_" if found and found.store else "net_"
+
+
+def _position(source: Session) -> dict[str, str | int]:
+    """The binary log's coordinate of the open snapshot (MariaDB), for the follow to start from."""
+    rows = source.query("SHOW STATUS LIKE 'binlog_snapshot_%'")
+    found = {(row[0] or b"").decode().lower(): (row[1] or b"").decode() for row in rows}
+    if not found.get("binlog_snapshot_file"):
+        return {"kind": "none"}
+    return {
+        "kind": "binlog",
+        "file": found["binlog_snapshot_file"],
+        "offset": int(found.get("binlog_snapshot_position", "0") or 0),
+    }
+
+
+def _must(result: bool | None, source: str) -> None:
+    if result is None:
+        raise ConnectionLost("the target was lost again and again", where=source, way_out="start again: it resumes")
+
+
+def finish_shared(server: str, source: str) -> tuple[str, str]:
+    """A shared table has its keys already: it only gets its mark."""
+    worker = here()
+
+    def act() -> bool:
+        session = worker.target()
+        ledger.fence(session, worker.setup.generation)
+        ledger.mark_table(session, server, source, "keyed")
+        session.execute("COMMIT")
+        return True
+
+    _must(worker.persist(act), source)
+    return server, source
