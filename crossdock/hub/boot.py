@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from crossdock.core.errors import AccessError
 from crossdock.core.evidence import Finding
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class Hub(Protocol):
 def boot(state: Path) -> Hub:
     """Sets Django up on the state folder, brings its database up to date and returns the hub's actions.
 
-    May be called again, also for another folder. Errors: ConfigError (bad URL), LockedError (another process keeps
-    updating the database), django.db.Error (the database can't be reached).
+    May be called again, also for another folder. Errors: ConfigError (bad URL), AccessError (the database can't be
+    used), LockedError (another process keeps updating it).
     """
     state = Path(state).absolute()
     _prepare(state)
@@ -48,9 +49,21 @@ def boot(state: Path) -> Hub:
     _point_at(state)
     from crossdock.hub.runs import actions, locks
 
-    with locks.waiting(state, "migrate"):
+    with _reachable(state), locks.waiting(state, "migrate"):
         _migrate()
     return actions
+
+
+@contextmanager
+def _reachable(state: Path) -> Iterator[None]:
+    from django.db import Error, connection
+
+    try:
+        yield
+    except Error as error:
+        where = str(state / "hub.sqlite3") if connection.vendor == "sqlite" else "CROSSDOCK_DATABASE_URL"
+        way_out = "check that the database is there, whole and writable by this account"
+        raise AccessError(f"the hub's database can't be used: {error}".strip(), where=where, way_out=way_out) from error
 
 
 def _prepare(state: Path) -> None:
