@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import secrets
 import string
-import struct
 import subprocess
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from crossdock.core.errors import SourceError
 from crossdock.lab.server import Server, program
+from crossdock.lab.uploads import upload
 
 SALTS = ("AUTH_KEY", "SECURE_AUTH_KEY", "LOGGED_IN_KEY", "NONCE_KEY",
          "AUTH_SALT", "SECURE_AUTH_SALT", "LOGGED_IN_SALT", "NONCE_SALT")  # fmt: skip
@@ -52,11 +51,11 @@ class Installation:
             )
         return done.stdout
 
-    def add_image(self, name: str, *, width: int = 24, height: int = 16, red: int = 200) -> None:
-        """Puts a small valid picture into the uploads folder; `name` is relative to it (2024/03/x.png)."""
+    def add_upload(self, name: str) -> None:
+        """Puts a small file that is valid for its kind into the uploads folder; `name` is relative to it."""
         path = self.root / "wp-content/uploads" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(png(width, height, (red, 90, 60)))
+        path.write_bytes(upload(name))
 
     def _config(self) -> str:
         values = {
@@ -78,17 +77,6 @@ class Installation:
             "if ( ! defined( 'ABSPATH' ) ) {\n\tdefine( 'ABSPATH', __DIR__ . '/' );\n}\n\n"
             "require_once ABSPATH . 'wp-settings.php';\n"
         )
-
-
-def png(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
-    """A valid PNG picture of one colour."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = (b"\0" + bytes(colour) * width) * height
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def _copy(source: Path, target: Path) -> None:

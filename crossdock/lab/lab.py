@@ -24,6 +24,7 @@ from crossdock.lab import account as accounts
 from crossdock.lab import addresses
 from crossdock.lab.access import write_config, write_ssh_config
 from crossdock.lab.account import Account
+from crossdock.lab.filling import EMPTY, data_decisions, fill, sizes
 from crossdock.lab.front import SERVER_NAME, Front
 from crossdock.lab.managed import ENVIRONMENTS, Managed, ManagedOptions, Profile
 from crossdock.lab.mariadb import MariaDb, make_template
@@ -52,6 +53,7 @@ class State:
     seed: int
     session_limit_seconds: int
     max_allowed_packet: str
+    big_row_bytes: int
     block: str
     account: str
     sources_port: int
@@ -64,9 +66,10 @@ class Lab:
     """A lab in `folder` (default: `default_folder()`).
 
     `profile`: what the managed host allows, "gateway" or "tunnel". `size`, `seed`: the data of the stores; size
-    "empty" leaves the bare installs. `session_limit_seconds` counts for the gateway's SSH sessions,
-    `max_allowed_packet` for its database. `decisions` goes into crossdock.toml. As a context manager: up on entry,
-    down (folder removed) on exit.
+    "empty" leaves the bare installs, `big_row_bytes` adds one row of that size to north. `session_limit_seconds`
+    counts for the gateway's SSH sessions, `max_allowed_packet` for the managed database. `decisions` goes into
+    crossdock.toml (default: the answers that the data needs; {} for none). As a context manager: up on entry, down
+    (folder removed) on exit.
     """
 
     def __init__(
@@ -78,13 +81,17 @@ class Lab:
         seed: int = 1,
         session_limit_seconds: int = 600,
         max_allowed_packet: str = "256M",
+        big_row_bytes: int = 0,
         decisions: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.folder = Path(folder or default_folder()).absolute()
-        self.decisions = decisions or {}
+        if size not in sizes():
+            raise ConfigError(f"no size {size}", where="size", way_out=f"one of {', '.join(sizes())}")
+        self.decisions = (data_decisions() if size != EMPTY else {}) if decisions is None else decisions
         self.state = State(
             profile=profile, size=size, seed=seed, session_limit_seconds=session_limit_seconds,
-            max_allowed_packet=max_allowed_packet, block="", account="", sources_port=0, target_port=0, not_real=[],
+            max_allowed_packet=max_allowed_packet,
+            big_row_bytes=big_row_bytes, block="", account="", sources_port=0, target_port=0, not_real=[],
             processes=[],
         )  # fmt: skip
         self.sources: dict[str, Source] = {}
@@ -154,8 +161,9 @@ class Lab:
 
     def down(self, *, keep: bool = False) -> None:
         """Stops the lab's processes, gives its addresses back and removes its folder, unless it is to be kept."""
-        with self._lock():
-            self._down(keep=keep)
+        if self.folder.exists():
+            with self._lock():
+                self._down(keep=keep)
 
     def status(self) -> list[dict[str, Any]]:
         """One row a daemon: server, daemon, address, pid, alive."""
@@ -259,9 +267,9 @@ class Lab:
 
     def _start(self, account: Account) -> None:
         places: list[Source | Managed] = [*self.sources.values(), self.managed]
-        daemons: list[Daemon] = [place.mariadb.daemon() for place in places]
+        daemons: list[Daemon] = [daemon for place in places for daemon in place.mariadb.daemons()]
         for place in places:
-            daemons += [place.ssh.daemon(), *place.web.daemons()]
+            daemons += [*place.ssh.daemons(), *place.web.daemons()]
         run([*daemons, self.front.daemon()], account, self._remember)
 
     def _install(self) -> None:
@@ -273,7 +281,16 @@ class Lab:
         self.managed.keep_fresh()
 
     def _fill(self, progress: Progress) -> None:
-        del progress
+        self._first_admin_visit()
+        if self.state.size != EMPTY:
+            progress(f"Data, size {self.state.size}")
+            fill(list(self.sources.values()), self.state.size, self.state.seed, self.state.big_row_bytes)
+
+    def _first_admin_visit(self) -> None:
+        """WooCommerce makes its order tables at the first visit of an admin page."""
+        for source in self.sources.values():
+            if source.has_woocommerce:
+                self.get(source.server.address, source.spec.domain, "/wp-admin/admin-ajax.php")
 
     def _visit(self) -> None:
         """A few requests on each source, so that its access log has something to harvest."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from crossdock.core.errors import TargetError
 from crossdock.lab.addresses import MYSQL_PORT
 from crossdock.lab.installation import Installation
 from crossdock.lab.mariadb import MariaDb, MariaDbOptions
+from crossdock.lab.passwords import kept
 from crossdock.lab.server import Server, program
 from crossdock.lab.sshd import SshOptions, SshServer
 from crossdock.lab.web import VirtualHost, Web, WebOptions
@@ -41,7 +41,8 @@ class Managed:
         self.options = options
         self.server = server
         self.fresh = server.folder / "fresh"
-        self._passwords = {name: secrets.token_urlsafe(24) for name in ENVIRONMENTS}
+        self._passwords = {name: kept(secrets_folder / f"managed-{name}-db") for name in ENVIRONMENTS}
+        self.admin_password_file = secrets_folder / "managed-wordpress-admin"
         self.mariadb = MariaDb(
             server,
             MariaDbOptions(
@@ -81,7 +82,7 @@ class Managed:
         installation = self.wordpress[environment]
         installation.cli(
             "core", "multisite-install", "--subdomains", f"--title={TITLE} {environment}", "--admin_user=lumen",
-            "--admin_email=host@lumen.example", f"--admin_password={secrets.token_urlsafe(12)}", "--skip-email",
+            "--admin_email=host@lumen.example", f"--admin_password={kept(self.admin_password_file)}", "--skip-email",
             url=f"http://{domain}",
         )  # fmt: skip
         if environment == "staging":
@@ -114,7 +115,7 @@ class Managed:
         return ["--no-defaults", f"--socket={self.mariadb.socket}", "--user=root", "--max-allowed-packet=1G"]
 
     def _database_tool(self, argv: list[str], *, into: object = None, out: object = None) -> None:
-        password = self.mariadb.root_password_file.read_text(encoding="utf-8").strip()
+        password = kept(self.mariadb.root_password_file)
         done = subprocess.run(
             argv, stdin=into, stdout=out, stderr=subprocess.PIPE, check=False,  # type: ignore[call-overload]
             env={"PATH": "/usr/bin:/bin", "MYSQL_PWD": password},

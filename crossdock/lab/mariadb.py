@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pymysql
 from pymysql.connections import Connection
@@ -17,7 +15,8 @@ from pymysql.connections import Connection
 from crossdock.core.errors import AccessError
 from crossdock.lab.account import Account
 from crossdock.lab.addresses import MYSQL_PORT
-from crossdock.lab.processes import Daemon, Process, run, socket_answers, stop
+from crossdock.lab.passwords import kept
+from crossdock.lab.processes import Daemon, Part, socket_answers
 from crossdock.lab.server import Server, program
 
 
@@ -48,7 +47,7 @@ def make_template(folder: Path, account: Account) -> None:
         raise AccessError(f"mariadb-install-db failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}", where=str(folder))
 
 
-class MariaDb:
+class MariaDb(Part):
     """A server in `server.folder`; as a context manager it makes its data folder, starts, and stops.
 
     `setup`: SQL statements (one line each) that run before the first connection. `template`: a data folder to copy.
@@ -69,7 +68,6 @@ class MariaDb:
         self.setup = list(setup)
         self.template = template
         self.root_password_file = root_password_file or server.folder / "root-password"
-        self._process: Process | None = None
 
     @property
     def data(self) -> Path:
@@ -85,18 +83,13 @@ class MariaDb:
         fresh = not self.data.exists()
         if fresh:
             self._make_data()
-            password = secrets.token_urlsafe(24)
-            self.root_password_file.parent.mkdir(parents=True, exist_ok=True)
-            self.root_password_file.touch(mode=0o600)
-            self.root_password_file.write_text(password + "\n", encoding="utf-8")
-            self._write_setup(password)
+            self._write_setup(kept(self.root_password_file))
         self.server.write(self.server.etc / "my.cnf", self._settings(fresh))
         self.server.account.own(self.data, self.server.run, self.server.log, self.server.tmp)
 
-    def daemon(self) -> Daemon:
-        """How to start it."""
+    def daemons(self) -> list[Daemon]:
         where = f"{self.server.address}:{MYSQL_PORT}" if self.options.networking else str(self.socket)
-        return Daemon(
+        daemon = Daemon(
             server=self.server.name,
             name="mariadbd",
             address=where,
@@ -104,6 +97,7 @@ class MariaDb:
             log=self.server.log / "mariadbd.log",
             ready=lambda: socket_answers(self.socket),
         )
+        return [daemon]
 
     def connect(self, database: str | None = None, **arguments: Any) -> Connection[Any]:
         """A connection as root by socket, utf8mb4, autocommit on unless `autocommit=False` is given."""
@@ -111,24 +105,10 @@ class MariaDb:
         return pymysql.connect(
             unix_socket=str(self.socket),
             user="root",
-            password=self.root_password_file.read_text(encoding="utf-8").strip(),
+            password=kept(self.root_password_file),
             database=database,
             **{**settings, **arguments},
         )
-
-    def __enter__(self) -> Self:
-        self.prepare()
-        run([self.daemon()], self.server.account, self._started)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            stop([self._process])
-
-    def _started(self, process: Process) -> None:
-        self._process = process
 
     def _make_data(self) -> None:
         if self.template is None:

@@ -7,12 +7,16 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from crossdock.core.errors import AccessError
 from crossdock.lab.account import Account
+from crossdock.lab.server import SEARCH_PATH, Server
 
 # Children of this very process have to be reaped, or they stay visible as zombies.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -48,9 +52,42 @@ class Process:
         return _start_ticks(self.pid) == self.started
 
 
+class Part(ABC):
+    """Daemons of one server. As a context manager they run on their own: prepared, started, stopped."""
+
+    server: Server
+    _running: tuple[Process, ...] = ()
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Writes all that the daemons need."""
+
+    @abstractmethod
+    def daemons(self) -> list[Daemon]:
+        """How to start them."""
+
+    def __enter__(self) -> Self:
+        self.prepare()
+        try:
+            run(self.daemons(), self.server.account, self._started)
+        except BaseException:
+            stop(self._running)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        stop(self._running)
+        self._running = ()
+
+    def _started(self, process: Process) -> None:
+        self._running = (*self._running, process)
+
+
 def start(daemon: Daemon, account: Account) -> Process:
     """Starts a daemon; does not wait. Errors: AccessError when the program can't be run."""
-    env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", **daemon.env}
+    env = {"PATH": SEARCH_PATH, "LANG": "C.UTF-8", **daemon.env}
     try:
         child = account.popen(daemon.argv, log=daemon.log, env=env)
     except OSError as error:

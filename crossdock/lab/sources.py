@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from crossdock.lab import wordpress
 from crossdock.lab.addresses import MYSQL_PORT
 from crossdock.lab.installation import Installation
 from crossdock.lab.mariadb import MariaDb, MariaDbOptions
+from crossdock.lab.passwords import kept
 from crossdock.lab.server import Server, program
 from crossdock.lab.sshd import SshServer
 from crossdock.lab.web import VirtualHost, Web, WebOptions, nginx_command
@@ -151,7 +151,8 @@ class Source:
         self.server = server
         self.database = f"wp_{spec.name}"
         self.password_file = secrets_folder / f"{spec.name}-db"
-        self._own_password = secrets.token_urlsafe(24)
+        self.own_password_file = secrets_folder / f"{spec.name}-wordpress-db"
+        self.admin_password_file = secrets_folder / f"{spec.name}-wordpress-admin"
         self.mariadb = MariaDb(
             server,
             MariaDbOptions(binlog=spec.binlog, server_id=10 + spec.host_number),
@@ -162,15 +163,17 @@ class Source:
         self.web = Web(server, [self._host(), self._alias()], WebOptions(log_names_host=spec.multisite))
         self.wordpress = Installation(
             server=server, root=server.folder / "www", database=self.database, db_user=f"wp_{spec.name}",
-            db_password=self._own_password, db_host=self._db_host(), prefix=spec.prefix, wp_cli=wp_cli,
+            db_password=kept(self.own_password_file), db_host=self._db_host(), prefix=spec.prefix, wp_cli=wp_cli,
         )  # fmt: skip
+
+    @property
+    def has_woocommerce(self) -> bool:
+        """Whether WooCommerce's own code runs here."""
+        return self.spec.woocommerce and (self.wordpress.root / "wp-content/plugins/woocommerce").exists()
 
     def prepare(self, code: Code) -> None:
         """Writes all settings and copies WordPress's code."""
-        password = secrets.token_urlsafe(24)
-        self.password_file.touch(mode=0o600)
-        self.password_file.write_text(password + "\n", encoding="utf-8")
-        self.mariadb.setup = self._accounts(password)
+        self.mariadb.setup = self._accounts(kept(self.password_file))
         self.mariadb.prepare()
         self.ssh.prepare()
         self.web.prepare()
@@ -185,7 +188,7 @@ class Source:
         self.mariadb.forget_setup()
         first = self.spec.blogs[0]
         people = ["--admin_user=admin", f"--admin_email=webmaster@{self.spec.name}.example",
-                  f"--admin_password={secrets.token_urlsafe(12)}", "--skip-email"]  # fmt: skip
+                  f"--admin_password={kept(self.admin_password_file)}", "--skip-email"]  # fmt: skip
         kind = ["multisite-install", "--subdomains"] if self.spec.multisite else ["install"]
         self.wordpress.cli("core", *kind, f"--title={first.title}", *people, url=f"http://{first.domain}")
         for blog in self.spec.blogs[1:]:
@@ -193,7 +196,7 @@ class Source:
             self.wordpress.cli("site", "create", f"--slug={slug}", f"--title={blog.title}", url=first.domain)
         for blog in self.spec.blogs:
             self.wordpress.cli("eval", self._settings(blog), url=blog.domain)
-        if self.spec.woocommerce and (self.wordpress.root / "wp-content/plugins/woocommerce").exists():
+        if self.has_woocommerce:
             self.wordpress.cli("plugin", "activate", "woocommerce", url=first.domain)
 
     def _settings(self, blog: Blog) -> str:
@@ -210,7 +213,7 @@ class Source:
         pattern = name.replace("_", "\\_")
         return [
             f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4",
-            f"CREATE USER {own} IDENTIFIED BY '{self._own_password}'",
+            f"CREATE USER {own} IDENTIFIED BY '{kept(self.own_password_file)}'",
             f"GRANT ALL PRIVILEGES ON `{pattern}`.* TO {own}",
             f"CREATE USER {crossdock} IDENTIFIED BY '{crossdock_password}'",
             f"GRANT SELECT, SHOW VIEW, TRIGGER, LOCK TABLES ON `{pattern}`.* TO {crossdock}",
@@ -236,10 +239,9 @@ class Source:
         server, root = self.server, self.wordpress.root
         if self.spec.htaccess:
             server.write(root / ".htaccess", self.spec.htaccess)
-        self.wordpress.add_image("2021/05/hero.png", width=64, height=40)
-        self.wordpress.add_image("2024/11/jacke-grün.png" if self.spec.is_old else "2024/11/tent.png", red=40)
-        if self.spec.multisite:
-            self.wordpress.add_image("sites/2/2025/02/tente.png", red=90)
+        names = ["2021/05/hero.png", "2024/11/jacke-grün.png", "2024/11/tent.jpg"]
+        for name in [*names, "sites/2/2025/02/tente.png"] if self.spec.multisite else names:
+            self.wordpress.add_upload(name)
         server.write(
             server.home / "crontab",
             "# m h dom mon dow command\n"

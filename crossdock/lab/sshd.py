@@ -5,12 +5,10 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from crossdock.core.errors import AccessError
 from crossdock.lab.addresses import SSH_PORT
-from crossdock.lab.processes import Daemon, Process, run, stop, tcp_answers
+from crossdock.lab.processes import Daemon, Part, tcp_answers
 from crossdock.lab.server import Server, program
 
 
@@ -35,14 +33,13 @@ def make_key(path: Path) -> Path:
     return path
 
 
-class SshServer:
+class SshServer(Part):
     """sshd in `server.folder` that lets in whoever holds `client_key`."""
 
     def __init__(self, server: Server, client_key: Path, options: SshOptions | None = None) -> None:
         self.server = server
         self.client_key = client_key
         self.options = options or SshOptions()
-        self._process: Process | None = None
 
     @property
     def host_key(self) -> Path:
@@ -59,9 +56,8 @@ class SshServer:
         self.server.write(self.server.etc / "sshd_config", self._settings())
         self.server.account.own(self.host_key.parent, self.server.run, self.server.log, self.server.home)
 
-    def daemon(self) -> Daemon:
-        """How to start it."""
-        return Daemon(
+    def daemons(self) -> list[Daemon]:
+        daemon = Daemon(
             server=self.server.name,
             name="sshd",
             address=f"{self.server.address}:{SSH_PORT}",
@@ -69,6 +65,7 @@ class SshServer:
             log=self.server.log / "sshd.log",
             ready=lambda: tcp_answers(self.server.address, SSH_PORT),
         )
+        return [daemon]
 
     def client_stanza(self, known_hosts: Path) -> str:
         """This server's part of an OpenSSH client configuration."""
@@ -90,20 +87,6 @@ class SshServer:
         """The line of a known_hosts file that holds this server's real key."""
         public = self.host_key.with_name(self.host_key.name + ".pub").read_text(encoding="utf-8").split()
         return f"[{self.server.address}]:{SSH_PORT} {public[0]} {public[1]}\n"
-
-    def __enter__(self) -> Self:
-        self.prepare()
-        run([self.daemon()], self.server.account, self._started)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            stop([self._process])
-
-    def _started(self, process: Process) -> None:
-        self._process = process
 
     def _settings(self) -> str:
         allowed = "yes" if self.options.forwarding else "no"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossdock.lab.addresses import HTTP_PORT
-from crossdock.lab.processes import Daemon, socket_answers, tcp_answers
+from crossdock.lab.processes import Daemon, Part, socket_answers, tcp_answers
 from crossdock.lab.server import Server, program
 
 OFFLINE_PHP = """<?php
@@ -70,14 +70,14 @@ class VirtualHost:
 
 @dataclass(frozen=True)
 class WebOptions:
-    """`page_cache`: anonymous GETs are cached for ten seconds. `log_names_host`: access log lines start with the host."""
+    """`page_cache`: anonymous GETs are kept for ten seconds. `log_names_host`: access log lines start with it."""
 
     page_cache: bool = False
     log_names_host: bool = False
     php_values: Mapping[str, str] | None = None
 
 
-class Web:
+class Web(Part):
     """PHP-FPM (one pool for each name in `hosts`) and nginx for `server`."""
 
     def __init__(self, server: Server, hosts: list[VirtualHost], options: WebOptions | None = None) -> None:
@@ -124,7 +124,6 @@ class Web:
         server.command("sendmail", f'{{ echo "From lab $(date -u +%FT%TZ)"; cat; echo; }} >> {mailbox}')
 
     def daemons(self) -> list[Daemon]:
-        """How to start PHP-FPM and nginx."""
         server = self.server
         sockets = [self._socket(pool) for pool in self._pools()]
         fpm = Daemon(

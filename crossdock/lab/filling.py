@@ -1,0 +1,59 @@
+"""Fills the sources' stores with their data and puts the uploads that the data names into place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from crossdock.lab.data import PROFILES, SIZES, decisions, download_paths, media_paths, populate
+from crossdock.lab.sources import SPECS, Blog, Source
+
+EMPTY = "empty"
+BIG_ROW_SERVER = "north"
+
+
+def sizes() -> tuple[str, ...]:
+    """The names of the sizes, the bare installs first."""
+    return (EMPTY, *SIZES)
+
+
+def fill(sources: Sequence[Source], size: str, seed: int, big_row_bytes: int = 0) -> None:
+    """Fills all stores: sources side by side, the blogs of one source one after another.
+
+    `big_row_bytes` adds one row of that size to the first source. Raises pymysql.MySQLError as the server reports it.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        for job in [pool.submit(_fill_source, source, size, seed, big_row_bytes) for source in sources]:
+            job.result()
+
+
+def data_decisions() -> dict[str, dict[str, str]]:
+    """The [decisions] that this data needs, for all sources."""
+    answers: dict[str, dict[str, str]] = {}
+    for spec in SPECS:
+        answers |= decisions(spec.name, spec.prefix, tuple(blog.number for blog in spec.blogs))
+    return answers
+
+
+def _fill_source(source: Source, size: str, seed: int, big_row_bytes: int) -> None:
+    for blog in source.spec.blogs:
+        wants_big_row = source.spec.name == BIG_ROW_SERVER and blog.number == 1
+        _fill_blog(source, blog, size, seed, big_row_bytes if wants_big_row else 0)
+    source.server.account.own(source.wordpress.root / "wp-content/uploads")
+
+
+def _fill_blog(source: Source, blog: Blog, size: str, seed: int, big_row_bytes: int) -> None:
+    populate(
+        lambda: source.mariadb.connect(source.database, autocommit=False),
+        replace(PROFILES[blog.store], root=str(source.wordpress.root)),
+        prefix=source.spec.prefix,
+        size=size,
+        seed=seed,
+        woocommerce=source.has_woocommerce,
+        blog=blog.number,
+        big_row_bytes=big_row_bytes,
+    )
+    within = "" if blog.number == 1 else f"sites/{blog.number}/"
+    for path in (*media_paths(SIZES[size]), *download_paths(size)):
+        source.wordpress.add_upload(within + path)
