@@ -14,17 +14,17 @@ from typing import NamedTuple
 from crossdock.wordpress.serialization import StringSpan, looks_serialized, scan, trimmed
 
 
-class Edit(NamedTuple):
-    """One replacement at raw offsets. Its change of length after n levels of JSON decoding is
+class Change(NamedTuple):
+    """What an edit puts in. Its change of length after n levels of JSON decoding is
     plain + slashes * ((escapes >> n) + 1): `escapes` backslashes stand before each slash."""
 
-    start: int
-    end: int
     text: bytes
     plain: int
     slashes: int
     escapes: int
 
+
+Edit = tuple[int, int, Change]  # raw start, raw end
 
 MOST_ESCAPES = 255  # backslashes before a slash: eight levels of JSON in JSON; more is no data anyone wrote
 
@@ -53,6 +53,8 @@ class _View:
         self._here, self._there = marks
 
     def raw(self, at: int) -> int:
+        if self.parent is None:
+            return at
         view = self
         while view.parent is not None:
             mark = bisect_right(view._here, at) - 1
@@ -129,7 +131,11 @@ class Structure:
 
     def mend(self) -> list[Edit]:
         """All edits, those of lengths with them, by place."""
-        top = _View(self._value, [edit.start for edit in self.edits], None, ([0], [0]))
+        start, end = trimmed(self._value, 0, len(self._value))
+        if not looks_serialized(self._value, start) and b":\\" not in self._value:
+            self.broken = _LOOSELY_SERIALIZED.match(self._value, start, end) is not None
+            return self.edits
+        top = _View(self._value, [edit[0] for edit in self.edits], None, ([0], [0]))
         self._todo.append((top, 0, len(self._value), False))
         while self._todo:
             view, start, end, is_payload = self._todo.pop()
@@ -139,7 +145,7 @@ class Structure:
                 self._region(view, start, end)
         if self._names:
             names = sorted(self._names)
-            self.edits = [edit for edit in self.edits if not _within(names, edit.start)]
+            self.edits = [edit for edit in self.edits if not _within(names, edit[0])]
         if not self._lengths:
             return self.edits
         return sorted([*self.edits, *_mended(self._lengths, self.edits)])
@@ -169,7 +175,7 @@ class Structure:
             count = int(view.data[span.digits : span.digits_end])
             digits, digits_end = view.raw(span.digits), view.raw(span.digits_end)
             self._lengths.append(_Length(start, end, digits, digits_end, count, view.level))
-            if not span.escaped or view.data.find(b"\\", span.start, span.end) < 0:
+            if span.role == "payload" or _may_nest(view.data, span):
                 self._todo.append((view, span.start, span.end, span.role == "payload"))
 
     def _payload(self, view: _View, start: int, end: int) -> None:
@@ -225,6 +231,14 @@ class Structure:
         return True
 
 
+def _may_nest(data: bytes, span: StringSpan) -> bool:
+    """A cheap test whether a string may itself hold lengths."""
+    start, end = span.start, span.end
+    if span.escaped and data.find(b"\\", start, end) >= 0:
+        return False
+    return data[start] <= 0x20 or data[start + 1 : start + 2] in (b":", b";") or data.find(b":\\", start, end) >= 0
+
+
 def _backslashes(data: bytes, at: int, floor: int) -> int:
     """How many backslashes stand before `at`."""
     begin = at
@@ -271,7 +285,8 @@ class _Open:
         if not grown:
             return None
         digits = b"%d" % (length.declared + grown)
-        return Edit(length.digits, length.digits_end, digits, len(digits) - (length.digits_end - length.digits), 0, 0)
+        change = Change(digits, len(digits) - (length.digits_end - length.digits), 0, 0)
+        return length.digits, length.digits_end, change
 
 
 def _mended(lengths: list[_Length], edits: list[Edit]) -> list[Edit]:
@@ -286,18 +301,18 @@ def _mended(lengths: list[_Length], edits: list[Edit]) -> list[Edit]:
             if digits is not None:
                 made.append(digits)
             if stack:
-                stack[-1].add(inner.plain + (digits.plain if digits else 0), inner.slashes.items())
+                stack[-1].add(inner.plain + (digits[2].plain if digits else 0), inner.slashes.items())
 
     waiting = iter(sorted(lengths, key=lambda length: (length.start, -length.end)))
     length = next(waiting, None)
-    for edit in edits:
-        while length is not None and length.start <= edit.start:
+    for start, _, change in edits:
+        while length is not None and length.start <= start:
             close(length.start)
             stack.append(_Open(length))
             length = next(waiting, None)
-        close(edit.start)
+        close(start)
         if stack:
-            stack[-1].add(edit.plain, ((edit.escapes, edit.slashes),))
+            stack[-1].add(change.plain, ((change.escapes, change.slashes),))
     while stack:
         close(stack[-1].length.end)
     return made

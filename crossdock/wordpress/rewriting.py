@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 from urllib.parse import quote
 
 from crossdock.core.errors import ConfigError
-from crossdock.wordpress.nesting import MOST_ESCAPES, Edit, Structure
+from crossdock.wordpress.nesting import MOST_ESCAPES, Change, Edit, Structure
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ class Rewritten(NamedTuple):
 
 
 _DEFAULT_PORTS = (80, 443)
+_MOST_REMEMBERED = 4096
+_RARE_NAME = 8  # a path segment this long is hardly met but in that path
+_SLASH_ENDS = frozenset(b"/fF")
 _SCHEME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
 # These end a host at once; anything else is looked at closely.
 _ENDS_HOST = frozenset(b"/\"'<>\\?# \t\r\n,;)]}|&*")
@@ -81,19 +84,19 @@ class Rewriter:
 
     def __init__(self, rules: Sequence[UrlRule | PathRule]) -> None:
         hosts: dict[bytes, list[_UrlTarget]] = {}
-        paths: list[_PathMatcher] = []
+        self._matchers: list[_HostMatcher | _PathMatcher] = []
         for rule in rules:
             if isinstance(rule, UrlRule):
                 target = _UrlTarget(rule)
                 hosts.setdefault(target.host, []).append(target)
             else:
-                paths.append(_PathMatcher(rule))
-        self._matchers: list[_HostMatcher | _PathMatcher] = [_HostMatcher(host, found) for host, found in hosts.items()]
-        self._matchers += paths
-        every = {needle for matcher in self._matchers for needle in matcher.needles}
+                self._matchers.append(_PathMatcher(rule))
+        # A host within another ('north.example' in 'www.north.example') is found with it, in one pass.
+        for needle in _innermost(hosts):
+            self._matchers.append(_HostMatcher(needle, {host: hosts[host] for host in hosts if needle in host}))
         #: Lower-case byte strings: a value whose lower-case form holds none of them can't change.
-        self.needles: tuple[bytes, ...] = tuple(
-            sorted(one for one in every if not any(other in one for other in every if other != one))
+        self.needles: tuple[bytes, ...] = _innermost(
+            {needle for matcher in self._matchers for needle in matcher.needles}
         )
 
     def rewrite(self, value: bytes) -> Rewritten:
@@ -101,14 +104,14 @@ class Rewriter:
         lower = value.lower()
         edits: list[Edit] = []
         for matcher in self._matchers:
-            edits += matcher.matches(value, lower)
+            found = matcher.edits(value, lower)
+            if found:
+                edits = _without_overlaps(edits + found) if edits else found
         if not edits:
             return Rewritten(value, 0, broken=False)
-        structure = Structure(value, _without_overlaps(edits))
+        structure = Structure(value, edits)
         mended = structure.mend()
-        if not structure.edits:
-            return Rewritten(value, 0, structure.broken)
-        return Rewritten(_apply(value, mended), len(structure.edits), structure.broken)
+        return Rewritten(_apply(value, mended) if structure.edits else value, len(structure.edits), structure.broken)
 
     def hits(self, values: Sequence[bytes | None]) -> list[int]:
         """Indexes, ascending, of the values that may change: those that hold a needle in any letter case."""
@@ -117,6 +120,9 @@ class Rewriter:
         starts: list[int] = []
         found: set[int] = set()
         for needle in self.needles:
+            # A single byte is looked for ten times as fast, and few columns hold a '%' or a backslash.
+            if needle[0] in b"%\\" and needle[:1] not in joined:
+                continue
             at = joined.find(needle)
             while at >= 0:
                 starts = starts or [0, *accumulate(len(value or b"") + 1 for value in values)]
@@ -126,24 +132,40 @@ class Rewriter:
         return sorted(found)
 
 
+def _innermost(needles: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Those that hold no other one."""
+    every = set(needles)
+    return tuple(sorted(one for one in every if not any(other in one for other in every if other != one)))
+
+
 def _without_overlaps(edits: list[Edit]) -> list[Edit]:
     """By place; of two that overlap, the one that begins first, then the longer."""
-    edits.sort(key=lambda edit: (edit.start, -edit.end))
+    edits.sort()
     kept = edits[:1]
     for edit in edits:
-        if edit.start >= kept[-1].end:
+        if edit[0] >= kept[-1][1]:
             kept.append(edit)
+        elif edit[0] == kept[-1][0]:
+            kept[-1] = edit
     return kept
 
 
 def _apply(value: bytes, edits: Iterable[Edit]) -> bytes:
     pieces: list[bytes] = []
     done = 0
-    for edit in edits:
-        pieces += value[done : edit.start], edit.text
-        done = edit.end
+    for start, end, change in edits:
+        pieces += value[done:start], change.text
+        done = end
     pieces.append(value[done:])
     return b"".join(pieces)
+
+
+class _Left(NamedTuple):
+    """What stands before a host: its size, the size without the scheme, and how a slash is written."""
+
+    size: int
+    after_scheme: int
+    slash: bytes
 
 
 class _UrlTarget:
@@ -155,10 +177,35 @@ class _UrlTarget:
         _check(rule.source_path, "source_path", _is_path(rule.source_path) or not rule.source_path)
         self.host = host.encode()
         self.port = int(port) if port and int(port) not in _DEFAULT_PORTS else None
-        self.path = rule.source_path
+        self.path = _Path(rule.source_path)
         self.scheme = rule.target_scheme.encode()
         self.target_host = rule.target_host.encode()
-        self.target_path = rule.target_path.rstrip("/")
+        self.target_path = _Path(rule.target_path.rstrip("/"))
+
+        self._changes: dict[bytes, Change | None] = {}
+
+    def change(self, before: bytes, left: _Left, port_end: int) -> Change | None:
+        """What becomes of the address `before`; `port_end` is an offset in it."""
+        try:
+            return self._changes[before]
+        except KeyError:
+            scheme, slash = before[: left.size - left.after_scheme], left.slash
+            host = self.target_host or before[left.size : port_end]
+            if slash[:1] == b"%":
+                host = host.replace(b":", b"%3a" if slash == b"%2f" else b"%3A")
+            text = b"".join(
+                (
+                    self.scheme if self.scheme and scheme else scheme,
+                    before[len(scheme) : left.size],
+                    host,
+                    self.target_path.written(slash),
+                )
+            )
+            if len(self._changes) >= _MOST_REMEMBERED:
+                self._changes.clear()
+            made = _change(before, text, slash, self.target_path.slashes - self.path.slashes)
+            self._changes[before] = made
+            return made
 
     def takes_port(self, port: bytes | None) -> bool:
         number = int(port[:9]) if port else None
@@ -174,55 +221,82 @@ def _check(source: str, name: str, fits: bool) -> None:
         raise ConfigError(f"{source!r} can't be rewritten", where=f"rule's {name}", way_out="give a host or a path")
 
 
-def _encoded_path(path: str, slash: bytes) -> bytes:
-    """The path as it stands where `slash` is how a slash is written."""
-    if slash[:1] == b"%":
-        return quote(path, safe="/").encode().replace(b"/", slash)
-    return path.encode().replace(b"/", slash)
+class _Path:
+    """A path, in every encoding it may stand in. `slash` is how a slash is written there."""
+
+    def __init__(self, path: str) -> None:
+        self.slashes = path.count("/")
+        self._plain = path.encode()
+        self._encoded = quote(path, safe="/").encode()
+        pattern = re.escape(quote(path, safe="").encode())
+        self._pattern = re.compile(re.sub(rb"%[0-9A-F]{2}", lambda code: b"(?i:" + code[0] + b")", pattern))
+
+    def __bool__(self) -> bool:
+        return self.slashes > 0
+
+    def __len__(self) -> int:
+        return len(self._plain)
+
+    def written(self, slash: bytes) -> bytes:
+        return (self._encoded if slash[:1] == b"%" else self._plain).replace(b"/", slash)
+
+    def end(self, value: bytes, at: int, slash: bytes) -> int:
+        """Where the path ends that stands at `at`; -1 where it does not, or where its last segment goes on."""
+        if slash[:1] == b"%":
+            found = self._pattern.match(value, at)
+            end, more = found.end() if found else -1, _MORE_PATH_ENCODED
+        else:
+            path = self.written(slash)
+            end, more = at + len(path) if value.startswith(path, at) else -1, _MORE_PATH_PLAIN
+        if end < 0 or end == len(value) or value[end] in _ENDS_PATH:
+            return end
+        return -1 if more.match(value, end) else end
 
 
-def _goes_on(value: bytes, at: int, slash: bytes) -> bool:
-    """Whether the path segment that ends at `at` is only the beginning of a longer one."""
-    if at >= len(value) or value[at] in _ENDS_PATH:
-        return False
-    more = _MORE_PATH_ENCODED if slash[:1] == b"%" else _MORE_PATH_PLAIN
-    return more.match(value, at) is not None
-
-
-def _edit(value: bytes, start: int, end: int, text: bytes, slash: bytes, slashes: int) -> Edit | None:
-    """The edit, or None where the text is what stands there."""
-    if text == value[start:end]:
+def _change(before: bytes, text: bytes, slash: bytes, slashes: int) -> Change | None:
+    """The change, or None where the text is what stands there."""
+    if text == before:
         return None
-    grown = len(text) - (end - start)
+    grown = len(text) - len(before)
     if slash[:1] == b"%":
-        return Edit(start, end, text, grown, 0, 0)
-    return Edit(start, end, text, grown - slashes * len(slash), slashes, len(slash) - 1)
+        return Change(text, grown, 0, 0)
+    return Change(text, grown - slashes * len(slash), slashes, len(slash) - 1)
 
 
 class _HostMatcher:
-    """All rules of one host name."""
+    """The rules of all hosts that hold one needle."""
 
-    def __init__(self, host: bytes, targets: list[_UrlTarget]) -> None:
-        self._host = host
-        self._targets = sorted(targets, key=lambda target: -len(target.path))
-        self.needles = (b"/" + host, b"%2f" + host)
+    def __init__(self, needle: bytes, hosts: dict[bytes, list[_UrlTarget]]) -> None:
+        self.needles = (needle,)
+        self._needle = needle
+        longest_first = sorted(hosts, key=lambda host: -len(host))
+        self._hosts = [
+            (host, host.index(needle), sorted(hosts[host], key=lambda target: -len(target.path)))
+            for host in longest_first
+        ]
+        # What stands before a host is the same few bytes again and again.
+        self._lefts: dict[bytes, _Left | None] = {}
 
-    def matches(self, value: bytes, lower: bytes) -> Iterator[Edit]:
-        for needle in self.needles:
-            size = len(needle)
-            find = lower.find
-            at = find(needle)
-            while at >= 0:
-                edit = self._match(value, at, at + size)
-                if edit is not None:
-                    yield edit
-                at = find(needle, at + size)
+    def edits(self, value: bytes, lower: bytes) -> list[Edit]:
+        """The addresses, by place."""
+        needle, find = self._needle, lower.find
+        size, found = len(needle), []
+        at = find(needle)
+        while at >= 0:
+            for host, offset, targets in self._hosts:
+                begin = at - offset
+                if begin > 1 and value[begin - 1] in _SLASH_ENDS and lower.startswith(host, begin):
+                    edit = self._match(value, begin, begin + len(host), targets)
+                    if edit is not None:
+                        found.append(edit)
+                    break
+            at = find(needle, at + size)
+        return found
 
-    def _match(self, value: bytes, slash_at: int, host_end: int) -> Edit | None:
-        begin = _authority(value, slash_at)
-        if begin is None:
+    def _match(self, value: bytes, begin: int, host_end: int, targets: list[_UrlTarget]) -> Edit | None:
+        left = self._left(value, begin)
+        if left is None:
             return None
-        start, scheme_end, slash = begin
         port: bytes | None = None
         end = host_end
         if host_end < len(value) and value[host_end] not in _ENDS_HOST:
@@ -230,56 +304,63 @@ class _HostMatcher:
             if after is None:
                 return None
             port, end = after[1], after.end()
-        for target in self._targets:
-            if not target.takes_port(port):
+        for target in targets:
+            if (target.port is not None or port is not None) and not target.takes_port(port):
                 continue
-            path_end = end
-            if target.path:
-                path = _encoded_path(target.path, slash)
-                path_end += len(path)
-                if not value.startswith(path, end) or _goes_on(value, path_end, slash):
-                    continue
-            host_at = host_end - len(self._host)
-            scheme = target.scheme if target.scheme and scheme_end > start else value[start:scheme_end]
-            host = target.target_host or value[host_at:end]
-            if slash[:1] == b"%":
-                host = host.replace(b":", b"%3a" if slash == b"%2f" else b"%3A")
-            text = b"".join((scheme, value[scheme_end:host_at], host, _encoded_path(target.target_path, slash)))
-            grown = target.target_path.count("/") - target.path.count("/")
-            return _edit(value, start, path_end, text, slash, grown)
+            path_end = target.path.end(value, end, left.slash) if target.path else end
+            if path_end >= 0:
+                start = begin - left.size
+                change = target.change(value[start:path_end], left, end - start)
+                return None if change is None else (start, path_end, change)
         return None
 
+    def _left(self, value: bytes, begin: int) -> _Left | None:
+        """_authority(), remembered where the bytes looked at are all it depends on."""
+        look = 8 if value[begin - 2] == 0x2F else 14
+        context = value[begin - look : begin] if begin > look else value[:begin]
+        try:
+            return self._lefts[context]
+        except KeyError:
+            left, reach = _authority(value, begin)
+            if reach <= look:
+                if len(self._lefts) >= _MOST_REMEMBERED:
+                    self._lefts.clear()
+                self._lefts[context] = left
+            return left
 
-def _authority(value: bytes, slash_at: int) -> tuple[int, int, bytes] | None:
-    """Where the '//' before a host, whose last slash stands at `slash_at`, begins its address.
 
-    (start of the scheme, its end, how a slash is written); None where it is no web address.
-    """
-    if value[slash_at] == 0x25:
-        slash = value[slash_at : slash_at + 3]
-        first = slash_at - 3
-        if first < 0 or value[first:slash_at].lower() != b"%2f":
-            return None
+def _authority(value: bytes, begin: int) -> tuple[_Left | None, int]:
+    """What stands before the host at `begin` (None: no web address), and how many bytes one must look at to see it."""
+    if value[begin - 1] != 0x2F:
+        slash = value[max(begin - 3, 0) : begin]
     else:
-        escape = slash_at
-        while escape > 0 and value[escape - 1] == 0x5C and slash_at - escape < MOST_ESCAPES:
+        escape = begin - 1
+        while escape > 0 and value[escape - 1] == 0x5C and begin - escape <= MOST_ESCAPES:
             escape -= 1
-        slash = value[escape : slash_at + 1]
-        first = escape - len(slash)
-        if first < 0 or value[first:escape] != slash:
-            return None
+        slash = value[escape:begin]
+    first = begin - 2 * len(slash)
+    reach = 2 * len(slash) + 8
+    if (
+        first < 0
+        or slash.lower() not in (b"%2f", slash)
+        or slash[-1:] not in b"/fF"
+        or value[first : begin - len(slash)].lower() != slash.lower()
+    ):
+        return None, reach
     if first and value[first - 1] == 0x3A:
         colon = first - 1
+        reach -= 2
     elif first > 2 and value[first - 3 : first].lower() == b"%3a":
         colon = first - 3
     else:
-        return first, first, slash
-    if value[max(colon - 4, 0) : colon].lower() == b"http":
-        return colon - 4, colon, slash
-    if value[max(colon - 5, 0) : colon].lower() == b"https":
-        return colon - 5, colon, slash
+        return _Left(begin - first, begin - first, slash), reach - 5
+    for scheme in (b"http", b"https"):
+        if colon >= len(scheme) and value[colon - len(scheme) : colon].lower() == scheme:
+            return _Left(begin - colon + len(scheme), begin - colon, slash), reach
     # ftp://host is not ours; '://host' after a quote is a script that puts the scheme before it.
-    return None if colon and value[colon - 1] in _SCHEME_BYTES else (first, first, slash)
+    if colon and value[colon - 1] in _SCHEME_BYTES:
+        return None, reach
+    return _Left(begin - first, begin - first, slash), reach
 
 
 class _PathMatcher:
@@ -288,23 +369,32 @@ class _PathMatcher:
     def __init__(self, rule: PathRule) -> None:
         _check(rule.source, "source", _is_path(rule.source))
         _check(rule.kind, "kind", rule.kind in ("server", "relative"))
-        self._source = rule.source
-        self._target = rule.target.rstrip("/")
+        self._source = _Path(rule.source)
+        self._target = _Path(rule.target.rstrip("/"))
         self._relative = rule.kind == "relative"
         self._plain = rule.source.encode()
         first = rule.source[1:].partition("/")[0]
         self._escaped = b"\\/" + first.encode()
         self._encoded = b"%2f" + quote(first, safe="").lower().encode()
-        self.needles = (self._plain.lower(), self._escaped.lower(), self._encoded)
+        rare = max(rule.source.split("/"), key=len)
+        if len(rare) >= _RARE_NAME and rare.isascii() and quote(rare, safe="") == rare:
+            self.needles: tuple[bytes, ...] = (rare.lower().encode(),)
+        else:
+            self.needles = (self._plain.lower(), self._escaped.lower(), self._encoded)
 
-    def matches(self, value: bytes, lower: bytes) -> Iterator[Edit]:
+    def edits(self, value: bytes, lower: bytes) -> list[Edit]:
+        """The paths, by place."""
+        if not any(needle[:1] in lower and needle in lower for needle in self.needles):
+            return []
+        found: list[Edit] = []
         for needle, within in ((self._plain, value), (self._escaped, value), (self._encoded, lower)):
-            at = within.find(needle)
+            at = within.find(needle) if needle[:1] in within else -1
             while at >= 0:
                 edit = self._match(value, at)
                 if edit is not None:
-                    yield edit
+                    found.append(edit)
                 at = within.find(needle, at + 1)
+        return _without_overlaps(found)
 
     def _match(self, value: bytes, at: int) -> Edit | None:
         if value[at] == 0x25:
@@ -315,12 +405,14 @@ class _PathMatcher:
             while at > 0 and value[at - 1] == 0x5C and stop - at < MOST_ESCAPES:
                 at -= 1
             slash = value[at : stop + 1]
-        source = _encoded_path(self._source, slash)
-        end = at + len(source)
-        if not value.startswith(source, at) or _goes_on(value, end, slash) or not self._may_begin(value, at, slash):
+        if not self._may_begin(value, at, slash):
             return None
-        target = _encoded_path(self._target, slash)
-        return _edit(value, at, end, target, slash, self._target.count("/") - self._source.count("/"))
+        end = self._source.end(value, at, slash)
+        if end < 0:
+            return None
+        text, slashes = self._target.written(slash), self._target.slashes - self._source.slashes
+        change = _change(value[at:end], text, slash, slashes)
+        return None if change is None else (at, end, change)
 
     def _may_begin(self, value: bytes, at: int, slash: bytes) -> bool:
         before = _byte_before(value, at)
