@@ -1,0 +1,46 @@
+# `make demo` and `make test` install what they need first: scripts/setup.
+PYTHON := .venv/bin/python
+TESTS := $(wildcard tests/pure tests/hub) $(wildcard tests/edges) $(wildcard tests/journeys)
+LAB := $(or $(TMPDIR),/tmp)/crossdock-lab-$(shell id -un)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench bench-move soak lock clean
+
+help:
+	@echo 'make demo        start the lab, move its stores, prove the result'
+	@echo 'make test        lint, types, then all tests, fast ones first'
+	@echo 'make lint        ruff and mypy only'
+	@echo 'make bench       every benchmark; make bench-move: rows moved a second, beside a peer'
+	@echo 'make soak        long campaigns: kills, faults, load'
+	@echo 'make setup       install what is missing; make clean: remove what was made here'
+
+setup:
+	@scripts/setup
+
+demo: setup
+	@.venv/bin/crossdock demo
+
+lint: setup
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy --strict
+
+test: lint
+	@$(PYTHON) -m pytest -m 'not soak' $(TESTS)
+
+bench: bench-move
+
+bench-move: setup
+	@$(PYTHON) bench/move.py
+
+soak: setup
+	@$(PYTHON) -m pytest -m soak --timeout 0 tests
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra dev --quiet -o requirements.lock pyproject.toml
+
+clean:
+	@if ps -eo args | grep -F "$(LAB)/" | grep -vq grep; then \
+	  echo 'A lab is running in $(LAB). Way out: stop it first (crossdock lab --help)'; exit 1; fi
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo crossdock.egg-info "$(LAB)"
+	@find crossdock tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
