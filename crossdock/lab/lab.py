@@ -213,8 +213,8 @@ class Lab:
     def _up(self, progress: Progress) -> None:
         progress("Account and addresses")
         account = Account.ensure()
-        account.require_reach(self.folder / "state.json")
         self.state.account = account.name
+        account.require_reach(self.folder / "state.json")
         self.state.block = addresses.claim(self.folder, account.name)
         self.state.sources_port, self.state.target_port = addresses.free_port(), addresses.free_port()
         self._save()
