@@ -125,7 +125,7 @@ class Structure:
         self.edits = edits
         self.broken = False
         self._value = value
-        self._lengths: list[_Length] = []
+        self._lengths: dict[int, _Length] = {}  # by their digits' place: JSON may be come upon in two ways
         self._names: list[tuple[int, int]] = []
         self._todo: list[tuple[_View, int, int, bool]] = []
 
@@ -148,7 +148,7 @@ class Structure:
             self.edits = [edit for edit in self.edits if not _within(names, edit[0])]
         if not self._lengths:
             return self.edits
-        return sorted([*self.edits, *_mended(self._lengths, self.edits)])
+        return sorted([*self.edits, *_mended(self._lengths.values(), self.edits)])
 
     def _region(self, view: _View, start: int, end: int) -> None:
         """A string: serialized data, or text that may hold JSON."""
@@ -174,7 +174,7 @@ class Structure:
                 continue
             count = int(view.data[span.digits : span.digits_end])
             digits, digits_end = view.raw(span.digits), view.raw(span.digits_end)
-            self._lengths.append(_Length(start, end, digits, digits_end, count, view.level))
+            self._lengths[digits] = _Length(start, end, digits, digits_end, count, view.level)
             if span.role == "payload" or _may_nest(view.data, span):
                 self._todo.append((view, span.start, span.end, span.role == "payload"))
 
@@ -217,6 +217,22 @@ class Structure:
             read[escapes] = end if close < 0 else close
             if close >= 0 and self._json_string(view, quote_at + 1, close, escapes):
                 read[-1] = close
+        self._hex_quoted(view, start, end)
+
+    def _hex_quoted(self, view: _View, start: int, end: int) -> None:
+        """JSON strings that hold JSON with its quotes written as \\u0022 (JSON_HEX_QUOT): only decoding shows them."""
+        data, failures = view.data, 0
+        at = data.find(b"u0022", start, end)
+        while at >= 0 and failures < _MOST_FAILURES:
+            opening = data.rfind(b'"', start, at)
+            escapes = _backslashes(data, opening, start) if opening >= 0 else 2
+            close = -1 if escapes & (escapes + 1) else _json_end(data, at, end, escapes)
+            if close < 0:
+                failures += 1
+            elif not _JSON_START.match(data, opening, end):
+                self._json_string(view, opening + 1, close, escapes)
+            start = max(close, at)
+            at = data.find(b"u0022", start + 5, end)
 
     def _json_string(self, view: _View, start: int, end: int, escapes: int) -> bool:
         """Go into a JSON string; False when it can't be decoded."""
@@ -289,7 +305,7 @@ class _Open:
         return length.digits, length.digits_end, change
 
 
-def _mended(lengths: list[_Length], edits: list[Edit]) -> list[Edit]:
+def _mended(lengths: Iterable[_Length], edits: list[Edit]) -> list[Edit]:
     """The edits of the digits. Lengths nest: one sweep, in which each that closes adds its growth to the outer one."""
     made: list[Edit] = []
     stack: list[_Open] = []

@@ -17,8 +17,12 @@ _SLASH = rb"(?:\\*/|%2f|\\+u002f)"
 _COLON = rb"(?::|%3a|\\+u003a)"
 _LOOK_BACK = 600  # bytes before a host: two slashes of JSON eight times escaped, and a scheme
 # What stands before a host, read up to its end: a web scheme, or '//' that no other scheme stands before.
+_OTHER_SCHEME = rb"(?<=[a-z0-9+.-]%s)(?<!%%[0-9a-f][0-9a-f]%s)(?<!\\u[0-9a-f]{4}%s)(?<!\\[nrtbf]%s)"
+_NO_SCHEME = b"".join(
+    b"(?!" + _OTHER_SCHEME.replace(b"%s", colon).replace(b"%%", b"%") + b")" for colon in (b":", b"%3a")
+)
 _LEFT = re.compile(
-    rb"(?:https?" + _COLON + rb"|(?<![a-z0-9+.-]:)(?<![a-z0-9+.-]%3a)(?<!\\)" + rb")" + _SLASH + _SLASH + rb"\Z",
+    rb"(?:https?" + _COLON + rb"|" + _NO_SCHEME + rb"(?<!\\))" + _SLASH + _SLASH + rb"\Z",
     re.IGNORECASE,
 )
 # Another port, a longer name, or userinfo: somebody else's address.

@@ -55,6 +55,7 @@ class Rewritten(NamedTuple):
 
 _DEFAULT_PORTS = (80, 443)
 _MOST_REMEMBERED = 4096
+_LONGEST_ESCAPE = 8  # bytes: '&nbsp;', '\\u0022'
 _RARE_NAME = 8  # a path segment this long is hardly met but in that path
 _SLASH_ENDS = frozenset(b"/fF")
 _SCHEME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
@@ -358,7 +359,8 @@ def _authority(value: bytes, begin: int) -> tuple[_Left | None, int]:
         if colon >= len(scheme) and value[colon - len(scheme) : colon].lower() == scheme:
             return _Left(begin - colon + len(scheme), begin - colon, slash), reach
     # ftp://host is not ours; '://host' after a quote is a script that puts the scheme before it.
-    if colon and value[colon - 1] in _SCHEME_BYTES:
+    reach += _LONGEST_ESCAPE
+    if colon and _byte_before(value, colon) in _SCHEME_BYTES:
         return None, reach
     return _Left(begin - first, begin - first, slash), reach
 
