@@ -1,15 +1,248 @@
-"""crossdock move."""
+"""crossdock move: parse, call once, render."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
 
+from crossdock.cli.console import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigFile,
+    LiveProgress,
+    out,
+    print_json,
+    print_table,
+)
+from crossdock.core.config import load
+from crossdock.core.evidence import Finding, Level
+from crossdock.hub.boot import booted
+from crossdock.hub.moves.access import opened
+from crossdock.hub.moves.actions import Assessment, Move, Planned, placements_json
+from crossdock.move import plan as plans
+from crossdock.move.validate import Result
+
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+RED = 1
+BLOCKED = 4
+_STYLES = {Level.BLOCK: "bold red", Level.FAIL: "red", Level.WARN: "yellow", Level.INFO: "dim"}
+_UNTIL = ("copy staging", "validate staging", "copy production", "validate production")
+
+ToEnvironment = Annotated[str, typer.Option("--to", metavar="ENV", help="staging or production")]
+InEnvironment = Annotated[str, typer.Option("--in", metavar="ENV", help="staging or production")]
+FromEnvironment = Annotated[str, typer.Option("--from", metavar="ENV", help="staging or production")]
 
 
 @app.callback()
 def move() -> None:
     """Move the stores: assess, plan, copy, validate.
 
-    Example: crossdock move --help
+    Example: crossdock move run -c lumen/crossdock.toml
     """
+
+
+@contextmanager
+def _move(kind: str, config: Path, subject: str = "") -> Iterator[Move]:
+    project = load(config)
+    with booted(project.state) as hub, hub.running(kind, subject=subject) as journal, opened(project) as access:
+        yield Move(project, access, journal, LiveProgress())
+
+
+@app.command("assess")
+def assess_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Survey both sides, read-only: servers, sites, tables, engines, charsets, binary log, users and their conflicts.
+
+    Ends with exit code 4 while findings block; each names the decision it waits for.
+
+    Example: crossdock move assess -c lumen/crossdock.toml
+    """
+    with _move("assess", config) as moving:
+        made = moving.assess()
+    if as_json:
+        print_json(made.as_json())
+    else:
+        _print_assessment(made)
+        _print_findings(made.findings)
+    _end_blocked(made.findings)
+
+
+@app.command("plan")
+def plan_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Make the plan: blog numbers, domains, paths, tables, people, what is left behind and why. Changes nothing.
+
+    Ends with exit code 4 while findings block. Nothing is applied without a plan, and none whose facts have changed.
+
+    Example: crossdock move plan -c lumen/crossdock.toml --json > plan.json
+    """
+    with _move("plan", config) as moving:
+        planned = moving.plan()
+    if as_json:
+        facts: dict[str, Any] = plans.as_data(planned.plan)
+        print_json(
+            facts | {"people": placements_json(planned.people), "findings": [one.as_json() for one in planned.findings]}
+        )
+    else:
+        _print_plan(planned)
+        _print_findings(planned.findings)
+    _end_blocked(planned.findings)
+
+
+@app.command("copy")
+def copy_command(to: ToEnvironment, config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Copy every store into one environment by the plan. Stopped or killed, the same command goes on.
+
+    Example: crossdock move copy --to staging -c lumen/crossdock.toml
+    """
+    with _move("copy", config, to) as moving:
+        sums = moving.copy(to)
+    if as_json:
+        print_json(sums)
+    else:
+        out.print(
+            f"{to}: {sums['rows_moved']:,} rows of {sums['tables']} tables are in, "
+            f"{sums['rows_declared']:,} declared as left behind. Next: crossdock move validate --in {to}"
+        )
+
+
+@app.command("validate")
+def validate_command(in_: InEnvironment, config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Prove a copy: every row both ways, values by PHP, samples by WordPress, each home by its domain.
+
+    Ends with exit code 1 when anything is missing, extra, different, broken or left.
+
+    Example: crossdock move validate --in staging -c lumen/crossdock.toml
+    """
+    with _move("validate", config, in_) as moving:
+        result = moving.validate(in_)
+    if as_json:
+        print_json({**result.figures(), "green": result.green, "findings": [one.as_json() for one in result.findings]})
+    else:
+        print_result(in_, result)
+    if not result.green:
+        raise typer.Exit(RED)
+
+
+@app.command("run")
+def run_command(
+    config: ConfigFile = DEFAULT_CONFIG,
+    until: Annotated[str, typer.Option(metavar="STEP", help=f"Stop after this step: {', '.join(_UNTIL)}.")] = "",
+) -> None:
+    """Do the whole move in the foreground: assess, plan, staging, production. Killed, it goes on where it stopped.
+
+    A red validation ends it with exit code 1 before anything further is touched.
+
+    Example: crossdock move run -c lumen/crossdock.toml --until "validate staging"
+    """
+    if until and until not in _UNTIL:
+        raise typer.BadParameter(f"{until!r} is no step; one of: {', '.join(_UNTIL)}")
+    with _move("run", config) as moving:
+        result = moving.run(until, lambda line: out.print(line, markup=False))
+    if result is not None:
+        print_result("last validation", result)
+        if not result.green:
+            raise typer.Exit(RED)
+
+
+@app.command("discard")
+def discard_command(
+    from_: FromEnvironment,
+    config: ConfigFile = DEFAULT_CONFIG,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Take our copy out of an environment again: its tables, people and network rows. The source is not touched.
+
+    Example: crossdock move discard --from staging -c lumen/crossdock.toml
+    """
+    if not yes:
+        typer.confirm(f"Remove everything that Crossdock copied to {from_}?", abort=True)
+    with _move("discard", config, from_) as moving:
+        dropped = moving.discard(from_)
+    out.print(f"{from_}: {dropped} tables dropped, people and network rows taken back")
+
+
+# -- rendering -------------------------------------------------------------------------------------------------------
+
+
+def _print_assessment(made: Assessment) -> None:
+    rows: list[list[object]] = []
+    for one in made.sources:
+        binlog = one.mysql.variables.get("binlog_format") if one.mysql.variables.get("log_bin") == "ON" else "off"
+        rows.append(
+            [
+                one.server, one.installation.wp_version, len(one.blogs), one.installation.table_prefix,
+                one.mysql.version.split("-")[0], str(binlog), len(one.schema.tables),
+                sum(table.rows_estimate for table in one.schema.tables), len(one.users), one.transport,
+            ]
+        )  # fmt: skip
+    columns = ["Source", "WordPress", "Blogs", "Prefix", "Database", "Binlog", "Tables", "Rows", "Users", "Way"]
+    print_table(columns, rows)
+    targets = [
+        [
+            one.environment,
+            one.installation.wp_version,
+            one.network_domain,
+            one.mysql.version.split("-")[0],
+            "on" if one.mysql.variables.get("local_infile") == "ON" else "off",
+            one.transport,
+        ]
+        for one in made.targets
+    ]
+    print_table(["Target", "WordPress", "Network", "Database", "Local infile", "Way"], targets)
+
+
+def _print_plan(planned: Planned) -> None:
+    drawn = planned.plan
+    for environment in ("staging", "production"):
+        rows: list[list[object]] = [
+            [
+                store.store, site.server, store.source_blog, store.target_blog, store.source_urls[0],
+                store.target_url, store.source_prefix, store.target_prefix,
+            ]
+            for site in drawn.sites(environment)
+            for store in site.stores
+        ]  # fmt: skip
+        if rows:
+            out.print(f"\n{environment}", style="bold")
+            print_table(["Store", "Server", "Blog", "becomes", "Address", "becomes", "Prefix", "becomes"], rows)
+    left = [[one.server, one.source, one.reason] for one in drawn.tables if one.disposition != "carry"]
+    if left:
+        out.print("\nTables that are not carried", style="bold")
+        print_table(["Server", "Table", "Why"], left)
+    out.print("\nLeft behind or rebuilt", style="bold")
+    print_table(["What", "Why"], [list(one) for one in drawn.left_behind])
+    people = [
+        [server, one.source_id, one.target_id, "merged" if one.merged else f"renamed to {one.login}", one.reason]
+        for server, some in planned.people.items()
+        for one in some
+    ]
+    if people:
+        out.print("\nPeople who are merged or renamed", style="bold")
+        print_table(["Server", "User", "becomes", "How", "Why"], people)
+    counts = plans.known_share(drawn)
+    out.print(f"\nPlan {drawn.digest}\n{counts.get('carry', 0)} tables are carried; facts {drawn.facts[:12]}")
+
+
+def _print_findings(found: Sequence[Finding]) -> None:
+    if found:
+        out.print("\nFindings", style="bold")
+    for one in found:
+        out.print(f"{one.level!s:5} {one.code:24} {one.place}: {one.text}", style=_STYLES[one.level], markup=False)
+        if one.way_out and one.level in (Level.BLOCK, Level.FAIL):
+            out.print(f"      {one.way_out}", markup=False)
+
+
+def print_result(title: str, result: Result) -> None:
+    """A validation's figures and findings."""
+    print_table([title, ""], [[name, count] for name, count in result.figures().items()])
+    _print_findings(result.findings)
+    out.print("GREEN" if result.green else "RED", style="bold green" if result.green else "bold red")
+
+
+def _end_blocked(found: Sequence[Finding]) -> None:
+    if any(one.level is Level.BLOCK for one in found):
+        raise typer.Exit(BLOCKED)

@@ -56,7 +56,7 @@ class AccessError(CrossdockError):
     exit_code = 5
 
 
-class ConnectionLost(AccessError):
+class ConnectionLost(AccessError):  # noqa: N818  said so in every layer
     pass
 
 

@@ -42,7 +42,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A step that was done. `digest` = SHA-256 of the canonical JSON (RFC 8785) of everything else, `previous` included."""
+    """A step that was done. `digest` = SHA-256 of the canonical JSON (RFC 8785) of all else, `previous` included."""
 
     number: int
     run: str

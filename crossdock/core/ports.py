@@ -116,7 +116,7 @@ class Judge(Protocol):
     """PHP's own verdict on rewritten values."""
 
     def judge(self, pairs: Sequence[tuple[bytes, bytes]]) -> list[str]:
-        """What is wrong with each (before, after) pair that PHP finds broken or of another shape; empty when none is."""
+        """What is wrong with each (before, after) pair that PHP finds broken or of another shape; else empty."""
         ...
 
     def close(self) -> None: ...

@@ -47,7 +47,8 @@ class _Decisions:
         """The choice made ('' while open), and the findings that follow."""
         self._used.add(key)
         given = self._given.get(key)
-        way_out = f'in {self._file} under [decisions]: "{key}" = {{ choice = "{"|".join(choices)}", by = "...", reason = "..." }}'
+        answer = f'{{ choice = "{"|".join(choices)}", by = "...", reason = "..." }}'
+        way_out = f'in {self._file} under [decisions]: "{key}" = {answer}'
         if given is None:
             return "", [Finding(code, Level.BLOCK, place, text, way_out, {"decision": key, "choices": list(choices)})]
         if given.choice not in choices:

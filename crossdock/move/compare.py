@@ -17,11 +17,10 @@ from crossdock.core.errors import ConnectionLost, TargetError
 from crossdock.core.ports import Judge
 from crossdock.core.tables import Column, Row, Table
 from crossdock.move import worker as workers
-from crossdock.move.ledger import Chunk
+from crossdock.move.chunks import Chunk
 from crossdock.move.worker import Worker
 from crossdock.wordpress import catalogue
 from crossdock.wordpress.catalogue import Scope
-from crossdock.wordpress.ddl import quoted
 from crossdock.wordpress.residue import Residue
 from crossdock.wordpress.transform import TableTransform
 
@@ -94,7 +93,7 @@ class _Comparison:
 
     def run(self) -> Verdict:
         key = self.table.integer_key
-        if key is not None:
+        if key is not None and not self.worker.setup.site(self.chunk.server).maps_key(self.table):
             self._in_order(self.index[key])
         else:
             self._as_multiset()
@@ -119,8 +118,7 @@ class _Comparison:
         columns = _columns_of(there, self.columns)
         session = self.worker.target_reader()
         chunk = self._target_chunk()
-        for batch in session.stream(workers.select(session, there, columns, chunk)):
-            yield batch
+        yield from session.stream(workers.select(session, there, columns, chunk))
 
     def _target_chunk(self) -> Chunk:
         """The chunk in the target's key space: shared tables hold each server's rows in its own range."""

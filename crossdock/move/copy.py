@@ -14,13 +14,12 @@ from crossdock.core.evidence import Finding, Level
 from crossdock.core.ports import Journal, Progress, Session
 from crossdock.core.tables import Table
 from crossdock.move import ledger, links, network, worker
-from crossdock.move.ledger import Chunk, TableState
+from crossdock.move.chunks import Chunk, cut
+from crossdock.move.ledger import TableState
 from crossdock.move.order import Order
 from crossdock.move.plan import host_directory
 from crossdock.wordpress.ddl import quoted
 from crossdock.wordpress.people import place
-
-_CHUNK_BYTES = 16 << 20
 
 
 def copy(order: Order, journal: Journal, progress: Progress) -> dict[str, Any]:
@@ -119,28 +118,6 @@ def _register(order: Order, session: Session) -> None:
         for reader in readers.values():
             reader.close()
     session.execute("COMMIT")
-
-
-def cut(session: Session, server: str, table: Table, chunk_rows: int) -> list[Chunk]:
-    """A table's chunks: ranges of its integer key of about `chunk_rows` rows and at most about 16 MB; the outer ends are
-    open, so that every row is in exactly one. A table without an integer key is one chunk."""
-    whole = [Chunk(server, table.name, 0, None, None)]
-    key = table.integer_key
-    rows = max(table.rows_estimate, 1)
-    by_bytes = int(_CHUNK_BYTES / max(table.bytes_estimate / rows, 1))
-    step_rows = max(min(chunk_rows, by_bytes), 100)
-    if key is None or rows <= step_rows:
-        return whole
-    low, high = session.query(f"SELECT MIN({quoted(key)}), MAX({quoted(key)}) FROM {quoted(table.name)}")[0]
-    if low is None or high is None:
-        return whole
-    first, last = int(low), int(high)
-    count = min(-(-rows // step_rows), last - first + 1)
-    step = max((last - first + 1) // count, 1)
-    bounds: list[int | None] = [None, *range(first + step, last + 1, step), None]
-    return [
-        Chunk(server, table.name, part, bounds[part], bounds[part + 1]) for part in range(len(bounds) - 1)
-    ]
 
 
 class _Scheduler:
@@ -282,7 +259,9 @@ def _receipts(order: Order, session: Session, journal: Journal) -> dict[str, Any
         journal.receipt("copy.store", f"{order.environment}/{facts.server}", data)
         for name, one in mine.items():
             for column, row in one.broken:
-                text = f"{column} of row {row} looks serialized and does not parse: its addresses were rewritten as text"
+                text = (
+                    f"{column} of row {row} looks serialized and does not parse: its addresses were rewritten as text"
+                )
                 place_ = f"{facts.server}.{name}"
                 journal.finding(Finding("value.broken", Level.WARN, place_, text), step=f"copy {order.environment}")
     return sums

@@ -14,6 +14,7 @@ from typing import Any
 
 from crossdock.core.errors import LockedError, TargetError
 from crossdock.core.ports import Session
+from crossdock.move.chunks import Chunk
 from crossdock.wordpress.people import Directory, People, Placement
 
 CLAIM, TABLE, CHUNK, PERSON, USER, UNDO = (
@@ -57,30 +58,8 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """A part of a table: rows whose integer key is in [lo, hi); None is open; both None: the whole table."""
-
-    server: str
-    source: str
-    part: int
-    lo: int | None
-    hi: int | None
-
-    def where(self, key: str | None, offset: int = 0) -> str:
-        """The SQL condition on the quoted key column, shifted by `offset` for the target's side; '' for all."""
-        if key is None:
-            return ""
-        parts = []
-        if self.lo is not None:
-            parts.append(f"{key} >= {self.lo + offset}")
-        if self.hi is not None:
-            parts.append(f"{key} < {self.hi + offset}")
-        return " AND ".join(parts)
-
-
-@dataclass(frozen=True)
 class ChunkResult:
-    """What one chunk gave. `position` is the source's binlog coordinate of the chunk's snapshot, or why there is none."""
+    """What one chunk gave. `position`: the source's binlog coordinate of its snapshot, if there is one."""
 
     rows_source: int
     rows_target: int
@@ -160,7 +139,9 @@ def fence(session: Session, generation: int) -> None:
         raise LockedError("a newer run has taken over this copy", way_out="leave it to the newer run")
 
 
-def add_table(session: Session, server: str, source: str, target: str, *, shared: bool, chunks: Sequence[Chunk]) -> None:
+def add_table(
+    session: Session, server: str, source: str, target: str, *, shared: bool, chunks: Sequence[Chunk]
+) -> None:
     """Registers a table with its chunks, once; a table that is registered keeps the chunks it has."""
     if session.execute(
         f"INSERT IGNORE INTO {TABLE} (server, source, target, shared) VALUES (%s, %s, %s, %s)",
@@ -258,8 +239,8 @@ def totals(session: Session) -> dict[tuple[str, str], TableTotals]:
     """What was copied, by (server, source table)."""
     found: dict[tuple[str, str], TableTotals] = {}
     sql = (
-        f"SELECT c.server, c.source, t.target, c.rows_source, c.rows_target, c.position, c.declared, c.broken FROM {CHUNK} c "
-        f"JOIN {TABLE} t ON t.server = c.server AND t.source = c.source WHERE c.done = 1 ORDER BY c.part"
+        f"SELECT c.server, c.source, t.target, c.rows_source, c.rows_target, c.position, c.declared, c.broken "
+        f"FROM {CHUNK} c JOIN {TABLE} t ON t.server = c.server AND t.source = c.source WHERE c.done = 1 ORDER BY c.part"
     )
     for row in session.query(sql):
         server, source, target, *rest = ((value or b"").decode() for value in row)
@@ -284,7 +265,9 @@ def _coordinate(position: dict[str, Any]) -> tuple[str, int]:
 
 def read_directory(session: Session) -> dict[str, int]:
     """Known persons: e-mail key -> target user ID."""
-    return {(row[0] or b"").decode(): int(row[1] or 0) for row in session.query(f"SELECT email_key, user_id FROM {PERSON}")}
+    return {
+        (row[0] or b"").decode(): int(row[1] or 0) for row in session.query(f"SELECT email_key, user_id FROM {PERSON}")
+    }
 
 
 def read_placements(session: Session) -> dict[str, list[Placement]]:

@@ -12,7 +12,7 @@ from crossdock.wordpress.ddl import quoted, stored_code_ddl, table_ddl
 
 
 def make(order: Order, session: Session, generation: int) -> None:
-    """Makes every foreign key, trigger and view that is not there yet. Errors: TargetError naming the one that fails."""
+    """Makes every foreign key, trigger and view that is missing. Errors: TargetError naming the one that fails."""
     ledger.fence(session, generation)
     session.execute("COMMIT")
     for (server, source), state in ledger.tables(session).items():
@@ -42,9 +42,7 @@ def _foreign_keys(order: Order, session: Session, server: str, source: str) -> N
 def _code(order: Order, session: Session, server: str, schema: Schema) -> None:
     site = order.plan.site(server, order.environment)
     names = {
-        (one.kind, one.source): one.targets[order.environment]
-        for one in order.plan.stored_code
-        if one.server == server
+        (one.kind, one.source): one.targets[order.environment] for one in order.plan.stored_code if one.server == server
     }
     waiting = [code for code in schema.stored_code if (code.kind, code.name) in names]
     while waiting:

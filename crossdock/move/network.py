@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+
 from crossdock.core.errors import TargetError
 from crossdock.core.ports import Session
 from crossdock.move import ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from crossdock.core.errors import BlockedError, StaleError
 from crossdock.core.evidence import Finding, Level, digest_of
 from crossdock.move import assess
 from crossdock.move.survey import SourceFacts, TargetFacts
-from crossdock.wordpress import catalogue, sitemap
+from crossdock.wordpress import sitemap
 from crossdock.wordpress.catalogue import Scope
 from crossdock.wordpress.installation import Blog, blog_prefix
 from crossdock.wordpress.people import Directory, Placement, login_key, place
@@ -80,8 +80,7 @@ class Plan:
 
     def sealed(self) -> Plan:
         """The same plan with its digest."""
-        content = asdict(self) | {"digest": ""}
-        return Plan(**{**self.__dict__, "digest": digest_of(json.loads(json.dumps(content)))})
+        return replace(self, digest=digest_of(as_data(self) | {"digest": ""}))
 
     def site(self, server: str, environment: str) -> SiteMap:
         return next(one for one in self.sitemaps if (one.server, one.environment) == (server, environment))
@@ -96,8 +95,10 @@ class Plan:
         return [one for one in self.tables if one.server == server and one.disposition == "carry"]
 
 
-def to_json(plan: Plan) -> str:
-    return json.dumps(asdict(plan), indent=1, ensure_ascii=False, sort_keys=True)
+def as_data(plan: Plan) -> dict[str, Any]:
+    """The plan as plain JSON data."""
+    data: dict[str, Any] = json.loads(json.dumps(asdict(plan)))
+    return data
 
 
 def from_json(text: str) -> Plan:
@@ -105,7 +106,9 @@ def from_json(text: str) -> Plan:
     plan = TypeAdapter(Plan).validate_json(text)
     if plan.sealed().digest != plan.digest:
         raise StaleError(
-            "the plan's digest does not fit its content", where="plan.json", way_out="make it again: crossdock move plan"
+            "the plan's digest does not fit its content",
+            where="plan.json",
+            way_out="make it again: crossdock move plan",
         )
     return plan
 
@@ -143,9 +146,7 @@ def refuse_blocked(found: Sequence[Finding]) -> None:
         )
 
 
-def _site(
-    config: Config, at: int, facts: SourceFacts, target: TargetFacts, numbers: dict[str, int]
-) -> SiteMap:
+def _site(config: Config, at: int, facts: SourceFacts, target: TargetFacts, numbers: dict[str, int]) -> SiteMap:
     here, there = facts.installation, target.installation
     mine = [store for store in config.stores if store.server == facts.server]
     blogs = {blog.number: blog for blog in facts.blogs}
@@ -170,7 +171,11 @@ def _site(
                 public=target.environment == "production",
             )
         )
-    unknown = [table for table in facts.schema.tables if assess.decided(config, f"table:{facts.server}:{table.name}") == "leave"]
+    unknown = [
+        table
+        for table in facts.schema.tables
+        if assess.decided(config, f"table:{facts.server}:{table.name}") == "leave"
+    ]
     users = [
         (table.name, column.name)
         for table in facts.schema.tables
@@ -188,7 +193,7 @@ def _site(
         stores=tuple(maps),
         left_tables=tuple(table.name for table in unknown),
         user_columns=tuple(users),
-        reset_passwords=config.policies.password == "reset",
+        reset_passwords=config.policies.password == "reset",  # noqa: S105  a policy's name
     )
 
 
@@ -222,7 +227,9 @@ def _tables(facts: SourceFacts, sitemaps: Sequence[SiteMap]) -> list[TablePlan]:
             reason = "shared by all stores: people are merged" if shared else ""
         else:
             targets = {}
-            reason = "written anew for the target network" if disposition == "network" else _why_left(table.name, sites[0])
+            reason = (
+                "written anew for the target network" if disposition == "network" else _why_left(table.name, sites[0])
+            )
         made.append(TablePlan(facts.server, table.name, store, disposition, reason, targets))
     return made
 
@@ -290,19 +297,5 @@ def known_share(plan: Plan) -> dict[str, int]:
 
 def describe(plan: Plan) -> dict[str, Any]:
     """The plan's head figures, for receipts: no names of people, no values."""
-    return {
-        "plan": plan.digest,
-        "facts": plan.facts,
-        "stores": [store.store for store in plan.sites("staging")[0].stores] if plan.sites("staging") else [],
-        "tables": known_share(plan),
-        "unknown_to_catalogue": sum(
-            1 for one in plan.tables if one.disposition == "carry" and not _is_known(plan, one)
-        ),
-    }
-
-
-def _is_known(plan: Plan, table: TablePlan) -> bool:
-    there = plan.sites("staging")[0] if plan.sites("staging") else plan.sitemaps[0]
-    site = plan.site(table.server, there.environment)
-    found = site.destination(table.source)
-    return found is not None and catalogue.known(found.base) is not None
+    stores = [store.store for site in plan.sites(plan.networks[0].environment) for store in site.stores]
+    return {"plan": plan.digest, "facts": plan.facts, "stores": stores, "tables": known_share(plan)}

@@ -16,7 +16,7 @@ from crossdock.wordpress.people import SourceUser
 
 _BLOG_OPTIONS = (
     "siteurl", "home", "blogname", "stylesheet", "template", "upload_path", "upload_url_path", "active_plugins",
-    "db_version", "WPLANG", "woocommerce_currency",
+    "db_version", "WPLANG", "woocommerce_currency", "show_on_front",
 )  # fmt: skip
 _SOURCE_VARIABLES = (
     "log_bin", "binlog_format", "binlog_row_image", "gtid_domain_id", "read_only", "max_allowed_packet",
@@ -140,11 +140,7 @@ def survey_target(target: Target) -> TargetFacts:
             claim.largest_host_user if claim else int(largest or 0),
             () if claim else _occupied(names, [int(row[0] or 0) for row in blogs], prefix),
             claim.plan if claim else "",
-            tuple(
-                user
-                for user in read_users(session, prefix)
-                if claim is None or user.id <= claim.largest_host_user
-            ),
+            tuple(user for user in read_users(session, prefix) if claim is None or user.id <= claim.largest_host_user),
         )
     finally:
         session.close()
@@ -190,7 +186,8 @@ def _blogs(session: Session, schema: Schema, here: Installation) -> tuple[Blog, 
     found: list[Blog] = []
     columns = ("public", "archived", "mature", "spam", "deleted", "lang_id", "registered")
     rows = session.query(
-        f"SELECT blog_id, domain, path, {', '.join(columns)} FROM {quoted(here.table_prefix + 'blogs')} ORDER BY blog_id"
+        f"SELECT blog_id, domain, path, {', '.join(columns)} FROM {quoted(here.table_prefix + 'blogs')} "
+        "ORDER BY blog_id"
     )
     for row in rows:
         number = int(row[0] or 0)

@@ -11,7 +11,8 @@ from crossdock.core.errors import AccessError, ConnectionLost, LockWaitError, Ta
 from crossdock.core.ports import Database, Judge, JudgeFactory, Session
 from crossdock.core.tables import Column, Row, Table
 from crossdock.move import ledger
-from crossdock.move.ledger import Chunk, ChunkResult
+from crossdock.move.chunks import Chunk
+from crossdock.move.ledger import ChunkResult
 from crossdock.wordpress.ddl import kept_charset, quoted, table_ddl
 from crossdock.wordpress.people import People
 from crossdock.wordpress.rewriting import Rewriter
@@ -209,9 +210,7 @@ def _copy(worker: Worker, chunk: Chunk, table: Table) -> ChunkResult:
     source.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     position = _position(source)
     ledger.fence(target, worker.setup.generation)
-    rows = target.load(
-        transform.destination.target, target_columns(table), _transformed(source, transform, chunk)
-    )
+    rows = target.load(transform.destination.target, target_columns(table), _transformed(source, transform, chunk))
     tally = transform.tally
     if rows != tally.rows_target:
         raise TargetError(f"{tally.rows_target} rows were sent and {rows} arrived", where=transform.destination.target)

@@ -2,7 +2,7 @@
 
 Names are without the table prefix. Source: wordpress-develop's wp-admin/includes/schema.php, WooCommerce's
 class-wc-install.php, OrdersTableDataStore and Action Scheduler's schema classes.
-A table that is not listed here, or a column that looks like a user's ID and is not listed, is asked about, never guessed.
+A table that is not listed here, or a column that looks like a user's ID and is not listed, is asked about.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Installation:
-    """Facts that need no database. `themes`, `plugins` map folder or file to version; paths are absolute on the server."""
+    """Facts that need no database. `themes`, `plugins` map folder or file to version; paths are absolute."""
 
     root: str
     wp_version: str

@@ -1,4 +1,4 @@
-"""Where everything of one source installation goes in one environment of the target. Pure data, picklable, JSON-able."""
+"""Where everything of one source installation goes in one environment of the target. Pure, picklable data."""
 
 from __future__ import annotations
 
@@ -71,6 +71,19 @@ class SiteMap:
                 best = store
         return best
 
+    def maps_key(self, table: Table) -> bool:
+        """Whether the table's integer key is itself a user's ID: its rows then change places, so a range of source keys
+        is no range of target keys. (wp_users is shifted as a whole, so its order stays.)"""
+        entry = catalogue.known(table.name.removeprefix(self.source_base_prefix))
+        if entry is not None and entry.scope is Scope.PEOPLE:
+            return False
+        store = self.owner(table.name)
+        listed = catalogue.known(table.name[len(store.source_prefix) :]) if store else None
+        users = {*(listed.user_columns if listed else ())} | {
+            one for name, one in self.user_columns if name == table.name
+        }
+        return table.integer_key in users
+
     def destination(self, table: str) -> Destination | None:
         """Where a source table goes; None if nothing here claims it (foreign prefix, unlisted blog)."""
         base = table.removeprefix(self.source_base_prefix) if table.startswith(self.source_base_prefix) else ""
@@ -123,7 +136,9 @@ def _store_rules(store: StoreMap) -> list[UrlRule]:
         path = source.path.rstrip("/")
         if store.source_uploads != store.target_uploads:
             made.append(
-                UrlRule(source.netloc, path + store.source_uploads, target.scheme, to_host, to_path + store.target_uploads)
+                UrlRule(
+                    source.netloc, path + store.source_uploads, target.scheme, to_host, to_path + store.target_uploads
+                )
             )
         made.append(UrlRule(source.netloc, path, target.scheme, to_host, to_path))
     return made

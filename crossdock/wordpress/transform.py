@@ -1,6 +1,6 @@
 """The one row transform: what a source row becomes in the target.
 
-Copying, following and verifying all go through `TableTransform.rows`, so what was copied and what is proved can't differ.
+Copying, following and verifying all go through `TableTransform.rows`: what was copied and what is proved can't differ.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KEY_LIMIT = 255
 
 @dataclass
 class Tally:
-    """What a transform did: rows in and out, rows declared as left behind by reason, changed values, and the values that
+    """What a transform did: rows in and out, rows left behind by reason, changed values, and the values that
     look serialized, hold an address and do not parse: (column, key) pairs, at most 100."""
 
     rows_source: int = 0
@@ -66,7 +66,10 @@ class TableTransform:
         self._index = {column.name: number for number, column in enumerate(self.columns)}
         self._key_columns = [self._index[name] for name in table.primary_key if name in self._index]
         entry = catalogue.known(destination.base)
-        users = [*(entry.user_columns if entry else ()), *(name for owner, name in site.user_columns if owner == table.name)]
+        users = [
+            *(entry.user_columns if entry else ()),
+            *(name for owner, name in site.user_columns if owner == table.name),
+        ]
         self._user_columns = [self._index[name] for name in users if name in self._index]
         untouched = entry.untouched if entry else ()
         self._text_columns = [
@@ -213,7 +216,7 @@ def _usermeta(transform: TableTransform, user_at: int, key_at: int, value_at: in
                 transform.leave(OTHER_BLOG)
                 continue
             if user in people.merged and not scoped:
-                # The person's first account keeps the shared keys; the later store's values stay, under the store's name.
+                # The first account keeps the shared keys; the later store's values stay under the store's name.
                 renamed = (b"_crossdock_%s_" % site.server.encode() + renamed)[:_KEY_LIMIT]
             cells = list(row)
             cells[id_at] = b"%d" % (site.usermeta_base + int(row[id_at] or 0))

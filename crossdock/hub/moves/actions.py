@@ -1,0 +1,240 @@
+"""The steps of a move, each leaving its receipt, and the run that goes on from the last finished one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from crossdock.core.config import Config
+from crossdock.core.errors import BlockedError, ConfigError, StaleError
+from crossdock.core.evidence import Finding, Level, digest_of
+from crossdock.core.ports import Journal, JudgeFactory, Progress
+from crossdock.edges.php import PhpJudgeFactory
+from crossdock.edges.processes import worker_pool
+from crossdock.hub.moves.access import Access
+from crossdock.move import assess, network, plan
+from crossdock.move.copy import copy
+from crossdock.move.order import Order
+from crossdock.move.plan import Plan
+from crossdock.move.survey import SourceFacts, TargetFacts
+from crossdock.move.validate import Result, validate
+from crossdock.wordpress.people import Placement
+
+ENVIRONMENTS = ("staging", "production")
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Fresh facts of both sides and what they mean."""
+
+    sources: list[SourceFacts]
+    targets: list[TargetFacts]
+    findings: list[Finding]
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts and findings for programs; people only as counts."""
+        facts = assess.facts_json(self.sources, self.targets)
+        for one in self.sources:
+            facts["sources"][one.server]["users"] = len(one.users)
+            facts["sources"][one.server]["tables"] = {
+                table.name: {"engine": table.engine, "rows": table.rows_estimate, "bytes": table.bytes_estimate}
+                for table in one.schema.tables
+            }
+        facts["same_logins"] = assess.same_logins(self.sources)
+        facts["findings"] = [one.as_json() for one in self.findings]
+        return facts
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, what blocks it, and a preview of the people who are merged or renamed."""
+
+    plan: Plan
+    findings: list[Finding]
+    people: dict[str, list[Placement]]
+
+
+class Move:
+    """One project's move over open access. Every step re-reads the facts it stands on."""
+
+    def __init__(self, config: Config, access: Access, journal: Journal, progress: Progress) -> None:
+        self.config, self.access, self.journal, self.progress = config, access, journal, progress
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def assess(self) -> Assessment:
+        """Surveys both sides; keeps the findings and assessment.json."""
+        sources, targets = self.access.survey()
+        found = assess.findings(self.config, sources, targets)
+        made = Assessment(sources, targets, found)
+        for one in found:
+            self.journal.finding(one, step="assess")
+        _write(self.config.state / "assessment.json", made.as_json())
+        levels = {str(level): sum(one.level is level for one in found) for level in Level}
+        data = {"facts": assess.facts_digest(sources, targets), "findings": levels}
+        self.journal.receipt("assess", self.config.project.name, data)
+        return made
+
+    def plan(self, made: Assessment | None = None) -> Planned:
+        """Makes and keeps the plan. A plan that blocks is kept too, for reading; nothing will apply it.
+
+        Errors: StaleError when a copy of another plan is in a target.
+        """
+        made = made or self.assess()
+        drawn = plan.make(self.config, made.sources, made.targets)
+        people = plan.preview_people(drawn, made.sources, made.targets[0])
+        found = [*made.findings, *assess.people_findings(people)]
+        self._refuse_foreign_copy(drawn, made)
+        _write(self.config.state / "plan.json", plan.as_data(drawn))
+        _write(self.config.state / "facts.json", assess.facts_json(made.sources, made.targets))
+        if not self._receipt("plan", self.config.project.name, drawn.digest):
+            self.journal.receipt("plan", self.config.project.name, plan.describe(drawn))
+        return Planned(drawn, found, people)
+
+    def copy(self, environment: str) -> dict[str, Any]:
+        """Copies to one environment, or goes on with it. Production only after a green validation of staging."""
+        order = self._order(environment)
+        if environment == "production":
+            self._gate(order.plan)
+        sums = copy(order, self.journal, self.progress)
+        self.journal.receipt("copy", environment, {"plan": order.plan.digest, **sums})
+        return sums
+
+    def validate(self, environment: str) -> Result:
+        """Validates one environment; a red result is kept and returned like a green one."""
+        order = self._order(environment)
+        result = validate(order, self.journal, self.progress, self._judge(order))
+        data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
+        data["findings"] = digest_of([one.as_json() for one in result.findings])
+        self.journal.receipt("validate", environment, data)
+        return result
+
+    def discard(self, environment: str) -> int:
+        """Takes our copy out of an environment. Returns the tables dropped."""
+        target = self.access.target(environment)
+        session = target.database.open_target()
+        try:
+            dropped = network.discard(environment, target.installation.table_prefix, session)
+        finally:
+            session.close()
+        self.journal.receipt("discard", environment, {"tables": dropped})
+        return dropped
+
+    def run(self, until: str, tell: Callable[[str], None]) -> Result | None:
+        """All steps in order, from the first that has no receipt for this plan; returns the last validation.
+
+        A red validation ends the run there. `until` is a step's name, such as `validate staging`.
+        """
+        made = self.assess()
+        planned = self.plan(made)
+        plan.refuse_blocked(planned.findings)
+        digest = planned.plan.digest
+        tell(f"plan {digest[:12]}: {len(planned.plan.tables)} tables, nothing blocks")
+        result: Result | None = None
+        for environment in ENVIRONMENTS:
+            if self._receipt("copy", environment, digest):
+                tell(f"copy {environment}: done before")
+            else:
+                self.copy(environment)
+            if until == f"copy {environment}":
+                return result
+            if self._green(environment, digest):
+                tell(f"validate {environment}: green before")
+            else:
+                result = self.validate(environment)
+                if not result.green:
+                    return result
+            if until == f"validate {environment}":
+                return result
+        return result
+
+    # -- gates ---------------------------------------------------------------------------------------------------
+
+    def _receipt(self, step: str, subject: str, digest: str) -> Mapping[str, Any] | None:
+        """The newest receipt of a step for this plan, unless the copy was discarded since."""
+        found: Mapping[str, Any] | None = None
+        for one in self.journal.receipts(subject=subject):
+            if one.step == step and one.data.get("plan") == digest:
+                found = one.data
+            elif one.step == "discard":
+                found = None
+        return found
+
+    def _green(self, environment: str, digest: str) -> bool:
+        found = self._receipt("validate", environment, digest)
+        return bool(found and found["green"])
+
+    def _gate(self, drawn: Plan) -> None:
+        if not self._green("staging", drawn.digest):
+            raise BlockedError(
+                "staging is not validated green for this plan",
+                where="environment production",
+                way_out="crossdock move copy --to staging, then crossdock move validate --in staging",
+            )
+
+    def _refuse_foreign_copy(self, drawn: Plan, made: Assessment) -> None:
+        for one in made.targets:
+            if one.claimed_by and one.claimed_by != drawn.digest:
+                raise StaleError(
+                    "the copy of another plan is in it; changed since: "
+                    + self._changed(made.sources, made.targets),
+                    where=f"environment {one.environment}",
+                    way_out=f"crossdock move discard --from {one.environment}, then plan again",
+                )
+
+    def _changed(self, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> str:
+        """Where the facts differ from those that the kept plan rests on."""
+        try:
+            before: dict[str, Any] = json.loads((self.config.state / "facts.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return "unknown (facts.json can't be read)"
+        places = assess.changed_places(before, assess.facts_json(sources, targets))
+        return ", ".join(places[:8]) or "the configuration"
+
+    def _order(self, environment: str) -> Order:
+        """The kept plan with fresh facts. Errors: BlockedError without a plan or with open questions; StaleError when
+        a fact that the plan rests on has changed."""
+        path = self.config.state / "plan.json"
+        if environment not in self.config.environments:
+            raise ConfigError(f"no environment {environment}", where=str(self.config.path))
+        if not path.exists():
+            raise BlockedError("there is no plan yet", where=str(path), way_out="crossdock move plan")
+        drawn = plan.from_json(path.read_text(encoding="utf-8"))
+        sources, targets = self.access.survey()
+        plan.refuse_blocked(assess.findings(self.config, sources, targets))
+        if drawn.digest != plan.make(self.config, sources, targets).digest:
+            raise StaleError(
+                f"what the plan rests on has changed: {self._changed(sources, targets)}",
+                where=f"plan {drawn.digest[:12]}",
+                way_out="look at what changed, then plan again: crossdock move plan",
+            )
+        return Order(
+            plan=drawn,
+            environment=environment,
+            sources=self.access.sources,
+            facts=sources,
+            target=self.access.target(environment),
+            target_facts=next(one for one in targets if one.environment == environment),
+            pool=worker_pool,
+            workers=self.config.policies.limits.workers,
+            chunk_rows=self.config.policies.limits.chunk_rows,
+        )
+
+    def _judge(self, order: Order) -> JudgeFactory:
+        return PhpJudgeFactory.local_or_over(order.target.shell)
+
+
+def placements_json(people: Mapping[str, Sequence[Placement]]) -> dict[str, list[dict[str, Any]]]:
+    """Decisions about people for programs: IDs and reasons; new logins only where one was made."""
+    return {server: [asdict(one) for one in some] for server, some in people.items()}
+
+
+def _write(path: Path, content: Any) -> None:
+    """Whole or not at all: a killed process leaves the former file."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text + "\n", encoding="utf-8")
+    fresh.replace(path)

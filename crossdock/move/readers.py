@@ -1,0 +1,158 @@
+"""WordPress itself as judge: it reads the same on both sides, and all is equal but for what the plan changed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit
+
+from crossdock.core.errors import CrossdockError
+from crossdock.core.ports import Shell
+from crossdock.wordpress import catalogue
+from crossdock.wordpress.people import People
+from crossdock.wordpress.rewriting import Rewriter
+from crossdock.wordpress.sitemap import StoreMap
+
+_KINDS = ("posts", "users", "products", "orders")
+_MARK = b"\nCROSSDOCK"
+
+
+@dataclass
+class Reading:
+    """One store read on both sides. `differences` name kind, ID and field; `by` says who read the orders."""
+
+    store: str
+    counts: dict[str, int] = field(default_factory=dict)
+    differences: list[str] = field(default_factory=list)
+    by: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where to read: a server, the WordPress folder on it, and the URL whose host selects the blog."""
+
+    shell: Shell
+    root: str
+    url: str
+
+
+def read_both(source: Side, target: Side, store: StoreMap, people: People, rewriter: Rewriter, sample: int) -> Reading:
+    """Reads an even sample of posts, users, products and orders. Never raises for what WordPress says."""
+    reading = Reading(store.store)
+    try:
+        ask: dict[str, Any] = {"mode": "probe", "woocommerce": True, "sample": sample} | {kind: [] for kind in _KINDS}
+        here, there = _read(source, ask), _read(target, ask)
+        woocommerce = bool(here["woocommerce"]) and bool(there["woocommerce"])
+        reading.by = "WooCommerce" if woocommerce else "WordPress"
+        ask |= {"mode": "read", "woocommerce": woocommerce}
+        mine = _read(source, ask)
+        wanted = {kind: mine["ids"][kind] for kind in _KINDS}
+        users = [people.target_id(one) for one in wanted["users"]]
+        theirs = _read(target, ask | wanted | {"users": users})
+    except CrossdockError as error:
+        reading.problem = error.what
+        return reading
+    expected = _Expected(store, people, rewriter)
+    if theirs["blog"] != store.target_blog:
+        reading.differences.append(f"the domain leads to blog {theirs['blog']}, not {store.target_blog}")
+    if theirs["home"].rstrip("/") != store.target_url:
+        reading.differences.append(f"home is {theirs['home']}, not {store.target_url}")
+    for name in ("name", "currency"):
+        if mine[name] != theirs[name]:
+            reading.differences.append(f"{name} differs")
+    for kind in _KINDS:
+        reading.counts[kind] = len(mine[kind])
+        for number, one, other in zip(wanted[kind], mine[kind], theirs[kind], strict=True):
+            places = _differing(expected.of(kind, one), other, f"{kind[:-1]} {number}")
+            reading.differences += places[: 20 - len(reading.differences)]
+    return reading
+
+
+def _read(side: Side, ask: Mapping[str, Any]) -> dict[str, Any]:
+    parts = urlsplit(side.url)
+    request = {**ask, "root": side.root, "host": parts.netloc, "scheme": parts.scheme}
+    script = resources.files("crossdock.move").joinpath("reader.php").read_bytes()
+    argument = base64.b64encode(json.dumps(request).encode()).decode()
+    done = side.shell.run(["php", "--", argument], input=script, timeout_seconds=300, check=False)
+    _, mark, answer = done.stdout.rpartition(_MARK)
+    if not mark:
+        said = (done.stderr or done.stdout)[-300:].decode("utf-8", "replace").strip()
+        raise CrossdockError(f"WordPress could not be read on {side.shell.name}: {said or 'no answer'}", where=side.url)
+    found: dict[str, Any] = json.loads(answer)
+    if "error" in found:
+        raise CrossdockError(f"WordPress could not be read on {side.shell.name}: {found['error']}", where=side.url)
+    return found
+
+
+class _Expected:
+    """What the plan makes of a thing that was read at the source."""
+
+    def __init__(self, store: StoreMap, people: People, rewriter: Rewriter) -> None:
+        self.store, self.people, self.rewriter = store, people, rewriter
+
+    def of(self, kind: str, one: Any) -> Any:
+        if one is None:
+            return None
+        made = {key: self._plain(value) for key, value in one.items() if key != "meta"}
+        if kind == "posts":
+            made["author"] = self.people.target_id(one["author"])
+            made["meta"] = [[key, self._meta(key, values)] for key, values in one["meta"]]
+        elif kind == "orders":
+            made["customer"] = self.people.target_id(one["customer"])
+        elif kind == "users":
+            return self._user(one)
+        return made
+
+    def _user(self, one: dict[str, Any]) -> dict[str, Any]:
+        made = {**one, "id": self.people.target_id(one["id"])}
+        if one["id"] in self.people.merged:
+            # The account is the earlier store's: the person (e-mail) and the roles in this store must be equal.
+            return {key: made[key] for key in ("id", "email", "roles")}
+        if one["id"] in self.people.renamed:
+            made["login"] = self.people.renamed[one["id"]][0]
+        return made
+
+    def _meta(self, key: str, values: list[Any]) -> list[Any]:
+        raw = key.encode()
+        if raw in catalogue.EDIT_LOCK_KEYS:
+            return [self._edit_lock(str(one)) for one in values]
+        if raw in catalogue.USER_ID_KEYS or raw in catalogue.USED_BY_KEYS:
+            return [str(self.people.target_id(int(one))) if str(one).isdigit() else one for one in values]
+        return [self._plain(one) for one in values]
+
+    def _edit_lock(self, value: str) -> str:
+        stamp, colon, user = value.partition(":")
+        return f"{stamp}:{self.people.target_id(int(user))}" if colon and user.isdigit() else value
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.rewriter.rewrite(value.encode("utf-8", "surrogatepass")).value.decode("utf-8", "replace")
+        if isinstance(value, list):
+            return [self._plain(one) for one in value]
+        if isinstance(value, dict):
+            return {key: one if key == "__class" else self._plain(one) for key, one in value.items()}
+        return value
+
+
+def _differing(expected: Any, found: Any, place: str) -> list[str]:
+    """Names of the places where two readings differ; what `expected` does not name is not compared."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return [
+            where for key, value in expected.items() for where in _differing(value, found.get(key), f"{place}, {key}")
+        ]
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        return [
+            where
+            for at, (one, other) in enumerate(zip(expected, found, strict=True))
+            for where in _differing(one, other, f"{place}[{_name(one, at)}]")
+        ]
+    return [] if expected == found else [place]
+
+
+def _name(one: Any, at: int) -> str:
+    return str(one[0]) if isinstance(one, list) and one and isinstance(one[0], str) else str(at)
