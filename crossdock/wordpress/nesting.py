@@ -213,9 +213,9 @@ class Structure:
                 or quote_at < max(read.get(escapes, 0), read.get(-1, 0))
             ):
                 continue
-            close = _json_end(data, quote_at + 1, end, escapes)
-            read[escapes] = end if close < 0 else close
-            if close >= 0 and self._json_string(view, quote_at + 1, close, escapes):
+            close, closed = _json_end(data, quote_at + 1, end, escapes)
+            read[escapes] = close
+            if closed and self._json_string(view, quote_at + 1, close, escapes):
                 read[-1] = close
         self._hex_quoted(view, start, end)
 
@@ -226,13 +226,13 @@ class Structure:
         while at >= 0 and failures < _MOST_FAILURES:
             opening = data.rfind(b'"', start, at)
             escapes = _backslashes(data, opening, start) if opening >= 0 else 2
-            close = -1 if escapes & (escapes + 1) else _json_end(data, at, end, escapes)
-            if close < 0:
+            close, closed = (at, False) if escapes & (escapes + 1) else _json_end(data, at, end, escapes)
+            if not closed:
                 failures += 1
             elif not _JSON_START.match(data, opening, end):
                 self._json_string(view, opening + 1, close, escapes)
-            start = max(close, at)
-            at = data.find(b"u0022", start + 5, end)
+            start = close
+            at = data.find(b"u0022", max(close, at + 5), end)
 
     def _json_string(self, view: _View, start: int, end: int, escapes: int) -> bool:
         """Go into a JSON string; False when it can't be decoded."""
@@ -263,17 +263,18 @@ def _backslashes(data: bytes, at: int, floor: int) -> int:
     return at - begin
 
 
-def _json_end(data: bytes, start: int, end: int, escapes: int) -> int:
-    """Where the body of a JSON string ends, whose quotes have `escapes` backslashes before them; -1 for nowhere."""
+def _json_end(data: bytes, start: int, end: int, escapes: int) -> tuple[int, bool]:
+    """Where the body of a JSON string ends, whose quotes have `escapes` backslashes before them, and whether it does:
+    False where a string around it ends first, or the data."""
     at = data.find(b'"', start, end)
     while at >= 0:
         run = _backslashes(data, at, start)
         if run % (2 * escapes + 2) == escapes:
-            return at - escapes
+            return at - escapes, True
         if run < escapes:
-            return -1
+            return at, False
         at = data.find(b'"', at + 1, end)
-    return -1
+    return end, False
 
 
 def _within(spans: list[tuple[int, int]], at: int) -> bool:
