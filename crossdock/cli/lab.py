@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from crossdock.core.errors import ConfigError
 from crossdock.lab.lab import Lab
@@ -16,6 +16,7 @@ from crossdock.lab.managed import ENVIRONMENTS, Profile
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     help="Real servers on loopback to try a move on: three stores' servers and a managed host.\n\n"
     "Example: crossdock lab up && crossdock move run -c /tmp/crossdock-lab-$USER/crossdock.toml",
 )
@@ -41,7 +42,7 @@ def up(
 
     Example: crossdock lab up --profile gateway --size small --seed 1
     """
-    lab = Lab(folder, profile=_profile(profile), size=size, seed=seed, session_limit_seconds=session_limit)
+    lab = Lab(folder, profile=profile_of(profile), size=size, seed=seed, session_limit_seconds=session_limit)
     with err.status("Starting") as status:
         lab.up(lambda step: status.update(step))
     _tell(lab)
@@ -59,7 +60,7 @@ def status(
     if as_json:
         out.print_json(json.dumps(rows))
     else:
-        table = Table("server", "daemon", "address", "pid", "alive")
+        table = Table("server", "daemon", Column("address", overflow="fold"), "pid", "alive")
         for row in rows:
             table.add_row(
                 row["server"], row["daemon"], row["address"], str(row["pid"]), "yes" if row["alive"] else "NO"
@@ -95,7 +96,7 @@ def reset(
     out.print(f"{environment} is an empty multisite again.")
 
 
-def _profile(name: str) -> Profile:
+def profile_of(name: str) -> Profile:
     for profile in get_args(Profile):
         if profile == name:
             return profile  # type: ignore[no-any-return]

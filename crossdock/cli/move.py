@@ -66,7 +66,7 @@ def assess_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False)
     if as_json:
         print_json(made.as_json())
     else:
-        _print_assessment(made)
+        print_assessment(made)
         _print_findings(made.findings)
     _end_blocked(made.findings)
 
@@ -87,7 +87,7 @@ def plan_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -
             facts | {"people": placements_json(planned.people), "findings": [one.as_json() for one in planned.findings]}
         )
     else:
-        _print_plan(planned)
+        print_plan(planned)
         _print_findings(planned.findings)
     _end_blocked(planned.findings)
 
@@ -168,7 +168,8 @@ def discard_command(
 # -- rendering -------------------------------------------------------------------------------------------------------
 
 
-def _print_assessment(made: Assessment) -> None:
+def print_assessment(made: Assessment) -> None:
+    """Both sides at a glance."""
     rows: list[list[object]] = []
     for one in made.sources:
         binlog = one.mysql.variables.get("binlog_format") if one.mysql.variables.get("log_bin") == "ON" else "off"
@@ -195,7 +196,8 @@ def _print_assessment(made: Assessment) -> None:
     print_table(["Target", "WordPress", "Network", "Database", "Local infile", "Way"], targets)
 
 
-def _print_plan(planned: Planned) -> None:
+def print_plan(planned: Planned) -> None:
+    """The plan for people."""
     drawn = planned.plan
     for environment in ("staging", "production"):
         rows: list[list[object]] = [
