@@ -8,12 +8,12 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from crossdock.core import evidence
 from crossdock.core.errors import EvidenceError
@@ -205,16 +205,17 @@ def findings(step: str = "", *, subject: str | None = None) -> list[evidence.Fin
 
 def chain(expected_head: str = "") -> rules.Chain:
     """Checks every receipt. Never raises for a bad chain: the answer says what is wrong with it."""
-    found = []
-    for row in models.Receipt.objects.order_by("number").iterator():
-        try:
+    found: list[evidence.Receipt] = []
+    why = ""
+    try:
+        for row in models.Receipt.objects.order_by("number").iterator():
             found.append(row.as_evidence())
-        except (ValueError, RecursionError):
-            before = rules.checked(found)
-            if before.holds:
-                return rules.Chain(tuple(found), before.head, "its data is not a JSON object any more", row.number)
-            return before
-    return rules.checked(found, expected_head)
+    except (ValueError, RecursionError):
+        why = "its data is not a JSON object any more"
+    except DatabaseError as error:
+        why = f"it can't be read: {error}"
+    checked = rules.checked(found, "" if why else expected_head)
+    return replace(checked, fault=why, bad_number=len(found) + 1) if why and checked.holds else checked
 
 
 def _wait_for_other_writers() -> None:

@@ -14,7 +14,7 @@ NOT_NEXT = f"""
     NEW.number <> (SELECT COALESCE(MAX(number), 0) + 1 FROM runs_receipt)
     OR NEW.previous <> COALESCE((SELECT digest FROM runs_receipt ORDER BY number DESC LIMIT 1), '{"0" * 64}')
     OR EXISTS (SELECT 1 FROM runs_receipt WHERE digest = NEW.digest)
-"""  # noqa: S608 - constants only
+"""
 
 SQLITE = [
     f"CREATE TRIGGER runs_receipt_no_update BEFORE UPDATE ON runs_receipt BEGIN SELECT RAISE(ABORT, '{REFUSED}'); END",
