@@ -1,6 +1,5 @@
 """WordPress's own tables and the few rows an installation leaves, for tests and benches that need no PHP."""
 
-# ruff: noqa: S608 - table names come from the lab itself; values pass through literal()
 from __future__ import annotations
 
 from collections.abc import Callable

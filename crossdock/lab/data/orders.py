@@ -191,7 +191,7 @@ def _hpos_order(world: World, order: Order) -> None:
     note, paid = _customer_note(world, order), stamp(order.at + 60) if order.paid else None
     world.add(
         "wc_orders", ORDER, order.order_id, f"wc-{order.status}", world.store.currency, "shop_order",
-        (order.items_tax + order.shipping_tax) / 100, order.total / 100, order.customer, order.email, stamp(order.at),
+        order.items_tax / 100, order.total / 100, order.customer, order.email, stamp(order.at),
         stamp(order.at + 60), 0, "bacs" if order.number % 2 else "cod",
         "Överföring" if order.number % 2 else "Cash", f"tx{order.number}" if order.paid else "", "203.0.113.44",
         AGENT, note,
@@ -206,8 +206,7 @@ def _hpos_order(world: World, order: Order) -> None:
         order.shipping_tax / 100, SHIPPING_CENTS / 100, 0.0, order.discount / 100, 1,
     )  # fmt: skip
     locks = {"_edit_lock": f"{order.at + 60}:1"} if order.number % 2 == 0 else {}
-    for key, value in {**_plugin_metas(world, order), **locks}.items():
-        world.add("wc_orders_meta", "order_id,meta_key,meta_value", order.order_id, key, value)
+    world.order_metas(order.order_id, {**_plugin_metas(world, order), **locks})
 
 
 def _item(world: World, order_id: int, kind: str, name: str, metas: dict[str, Any]) -> int:
@@ -215,9 +214,7 @@ def _item(world: World, order_id: int, kind: str, name: str, metas: dict[str, An
     world.add(
         "woocommerce_order_items", "order_item_id,order_item_name,order_item_type,order_id", item, name, kind, order_id
     )
-    for key, value in metas.items():
-        text = value if isinstance(value, str) else serialize(value)
-        world.add("woocommerce_order_itemmeta", "order_item_id,meta_key,meta_value", item, key, text)
+    world.item_metas(item, metas)
     return item
 
 
@@ -321,9 +318,7 @@ def _write_refund(world: World, ledger: _Ledger, order: Order) -> None:
             "wc_orders", ORDER, refund, "wc-completed", world.store.currency, "shop_order_refund", -line.tax / 100,
             -amount / 100, None, None, stamp(at), stamp(at), order.order_id, None, None, None, None, None, None,
         )  # fmt: skip
-        metas = {**shared, "_refunded_by": str(by)}
-        for key, value in metas.items():
-            world.add("wc_orders_meta", "order_id,meta_key,meta_value", refund, key, value)
+        world.order_metas(refund, {**shared, "_refunded_by": by})
     else:
         _order_post(world, refund, "shop_order_refund", "wc-completed", at, parent=order.order_id)
         more = {

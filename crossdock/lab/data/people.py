@@ -1,6 +1,5 @@
 """Users: staff in every role, the people whom several stores know in awkward ways, and crowds of shoppers."""
 
-# ruff: noqa: S608 - table names come from the lab itself; values pass through literal()
 from __future__ import annotations
 
 import random

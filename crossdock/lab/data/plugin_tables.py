@@ -1,6 +1,5 @@
 """Tables of plugins that nobody knows: every column type, key shape, engine and kind of stored code."""
 
-# ruff: noqa: S608 - table names come from the lab itself; values pass through literal()
 from __future__ import annotations
 
 import random
@@ -115,18 +114,23 @@ def _mystery(world: World, chance: random.Random) -> None:
 
 
 def _visits(world: World, chance: random.Random) -> None:
-    """The bulk of a large store; every seventh row holds an address of its own."""
+    """The bulk of a large store; two in five rows hold an address of the store."""
     url, agent = world.store.url, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     people = [member.user_id for member in world.members]
     paths = [f"/story-{number}/?step={number}" for number in range(1, 400)]
     draw, total = chance.random, len(people)
-    columns = "id,user_id,path,referer,agent,score,at"
-    for number in range(1, world.size.visits + 1):
-        roll = draw()
-        user = people[int(roll * total)] if number % 3 == 0 else None
-        referer = f"{url}/story-{number % 97}/?from={number}" if number % 7 == 0 else "https://search.example/?q=tent"
-        at = stamp(TIME_BASE - 31_000_000 + number * 60)
-        world.add("trail_visits", columns, number, user, paths[number % 399], referer, agent, round(roll, 3), at)
+    columns, table = "id,user_id,path,referer,agent,score,at", world.table("trail_visits")
+    for first in range(1, world.size.visits + 1, 1_000):
+        at = stamp(TIME_BASE - 31_000_000 + first * 60)
+        texts = []
+        for number in range(first, min(first + 1_000, world.size.visits + 1)):
+            roll = draw()
+            user = people[int(roll * total)] if number % 3 == 0 else "NULL"
+            referer = (
+                f"{url}/story-{number % 97}/?from={number}" if number % 5 < 2 else "https://search.example/?q=tent"
+            )
+            texts.append(f"({number},{user},'{paths[number % 399]}','{referer}','{agent}',{roll:.3f},'{at}')")
+        world.sink.extend(table, columns, texts)
 
 
 def _all_types(world: World, _: random.Random) -> None:

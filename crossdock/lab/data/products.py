@@ -1,6 +1,5 @@
 """Products: simple, variable with variations, downloadable; their terms, reviews and lookup rows."""
 
-# ruff: noqa: S608 - table names come from the lab itself; values pass through literal()
 from __future__ import annotations
 
 import random
@@ -146,7 +145,7 @@ def _downloads(world: World, post: int) -> str:
     url = f"{store.url}{store.uploads}/{download_paths(world.size.name)[0]}"
     key = f"{md5(url.encode(), usedforsecurity=False).hexdigest()}"
     download_id = f"{key[:8]}-{key[8:12]}-4{key[13:16]}-a{key[17:20]}-{key[20:32]}"
-    path = f"{store.root}/wp-content/uploads/{download_paths(world.size.name)[0]}"
+    path = f"{store.root}{store.uploads}/{download_paths(world.size.name)[0]}"
     files = {
         download_id: {"id": download_id, "name": "Händbuch.pdf", "file": url},
         key: {"id": key, "name": "By path", "file": path, "enabled": True},
@@ -155,7 +154,7 @@ def _downloads(world: World, post: int) -> str:
     columns = "url,enabled"
     folder = download_paths(world.size.name)[0].rsplit("/", 1)[0]
     world.add("wc_product_download_directories", columns, f"{store.url}{store.uploads}/{folder}/", 1)
-    world.add("wc_product_download_directories", columns, f"file://{store.root}/wp-content/uploads/{folder}/", 1)
+    world.add("wc_product_download_directories", columns, f"file://{store.root}{store.uploads}/{folder}/", 1)
     return download_id
 
 

@@ -1,6 +1,5 @@
 """Options: the store's own settings, widgets, theme, and the addresses and paths that plugins keep in options."""
 
-# ruff: noqa: S608 - table names come from the lab itself; values pass through literal()
 from __future__ import annotations
 
 from typing import Any

@@ -51,7 +51,7 @@ def url_forms(store: StoreProfile) -> dict[str, str]:
         "other_form": f"http://{store.other_form}/old-link/",
         "upload": store.url + upload,
         "upload_relative": upload,
-        "server_path": f"{store.root}/wp-content/uploads/2025/03/photo-1.jpg",
+        "server_path": f"{store.root}{upload}",
         "entity": f"{store.url}/?a=1&amp;b=2",
         "keep_email": f"info@{store.bare_host} orders@{host}",
         "keep_longer": f"http://{host}.org/ http://{host}-backup.example/",

@@ -1,6 +1,5 @@
 """What the rooms of this package share while one store is being filled."""
 
-# ruff: noqa: S608 - table names come from the lab itself; values pass through literal()
 from __future__ import annotations
 
 import random
@@ -31,6 +30,13 @@ COMMENT = (
 def stamp(seconds: int) -> str:
     """DATETIME text, UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+
+
+def meta_text(value: Any) -> str | None:
+    """As WordPress stores a meta value: text and numbers as text, NULL as NULL, anything else serialized."""
+    if isinstance(value, str) or value is None:
+        return value
+    return str(value) if type(value) in (int, float) else serialize(value)
 
 
 def php_array(value: Any) -> str:
@@ -173,17 +179,24 @@ class World:
 
     def meta(self, post_id: int, key: str, value: Any) -> None:
         """`value` as WordPress stores it: text as it is, numbers as text, anything else serialized."""
-        text = str(value) if isinstance(value, int | float) else value if value is None else php_array(value)
-        self.add("postmeta", "post_id,meta_key,meta_value", post_id, key, text)
+        self.metas(post_id, {key: value})
 
     def metas(self, post_id: int, values: dict[str, Any]) -> None:
-        for key, value in values.items():
-            self.meta(post_id, key, value)
+        self._add_metas("postmeta", "post_id,meta_key,meta_value", post_id, values)
 
     def user_meta(self, user_id: int, values: dict[str, Any]) -> None:
-        for key, value in values.items():
-            text = str(value) if isinstance(value, int | float) else php_array(value)
-            self.add("usermeta", "user_id,meta_key,meta_value", user_id, key, text)
+        self._add_metas("usermeta", "user_id,meta_key,meta_value", user_id, values)
+
+    def order_metas(self, order_id: int, values: dict[str, Any]) -> None:
+        self._add_metas("wc_orders_meta", "order_id,meta_key,meta_value", order_id, values)
+
+    def item_metas(self, item_id: int, values: dict[str, Any]) -> None:
+        self._add_metas("woocommerce_order_itemmeta", "order_item_id,meta_key,meta_value", item_id, values)
+
+    def _add_metas(self, table: str, columns: str, owner: int, values: dict[str, Any]) -> None:
+        """Keys are this package's own and need no escaping."""
+        texts = [f"({owner},'{key}',{literal(meta_text(value))})" for key, value in values.items()]
+        self.sink.extend(self.table(table), columns, texts)
 
     def comment(self, post_id: int, author: str, email: str, content: str, *, at: int, **more: Any) -> int:
         """Adds a comment and returns its ID. `more` overrides: url, kind, user, agent, parent, approved."""
