@@ -90,13 +90,13 @@ def _entries(registry: Path) -> dict[str, tuple[str, str]]:
     """block -> (folder, account) of labs that still have their folder; entries left by dead labs are dropped."""
     found = {}
     for entry in registry.glob(f"{PREFIX}127.*"):
-        facts = json.loads(entry.read_text(encoding="utf-8"))
         block = entry.name.removeprefix(PREFIX)
-        if Path(facts["folder"]).is_dir():
-            found[block] = (facts["folder"], facts["account"])
-        else:
-            try:
-                entry.unlink()
-            except PermissionError:
+        try:
+            facts = json.loads(entry.read_text(encoding="utf-8"))
+            if Path(facts["folder"]).is_dir():
                 found[block] = (facts["folder"], facts["account"])
+            else:
+                entry.unlink()
+        except (PermissionError, ValueError, KeyError):
+            found[block] = ("", "")  # another person's lab
     return found

@@ -197,6 +197,8 @@ class Lab:
         if self.folder.exists() and any(self.folder.iterdir()):
             raise ConfigError("folder is not empty", where=str(self.folder), way_out="choose another with --folder")
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.folder.stat().st_uid != os.geteuid() or self.folder.is_symlink():
+            raise ConfigError("folder is not yours", where=str(self.folder), way_out="choose another with --folder")
         self.folder.chmod(0o755)
 
     @contextmanager

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import pwd
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pymysql
 import pytest
 from typer.testing import CliRunner
 
 from crossdock.cli.lab import app
 from crossdock.core.config import load
-from crossdock.core.errors import ConfigError, LockedError
+from crossdock.core.errors import ConfigError, LockedError, SourceError
 from crossdock.lab import account as accounts
+from crossdock.lab import wordpress
 from crossdock.lab.account import Account
 from crossdock.lab.lab import Lab
 from crossdock.lab.managed import ENVIRONMENTS
@@ -264,6 +269,11 @@ def test_proxies_lead_to_source_and_target(lab: Lab) -> None:
     assert b"<title>Lumen Outdoor staging" in via_proxy(lab.target_proxy, f"http://{ENVIRONMENTS['staging']}/")
 
 
+def test_mail_stays_in_the_lab(lab: Lab) -> None:
+    lab.sources["south"].wordpress.cli("eval", "wp_mail('someone@lumen.example', 'Probe subject', 'x');")
+    assert "Subject: Probe subject" in (lab.sources["south"].server.log / "mail.mbox").read_text()
+
+
 def test_config_is_complete(lab: Lab) -> None:
     config = load(lab.config)
     assert [store.name for store in config.stores] == ["north", "south", "east", "east-fr"]
@@ -319,6 +329,61 @@ def test_a_second_lab_beside_the_first_by_command(lab: Lab) -> None:
     assert all(row["alive"] for row in lab.status())
     with pytest.raises(ConfigError, match="no lab here"):
         Lab.open(folder)
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, no network, and a PATH that holds only what a test puts into tmp_path/bin."""
+
+    def unreachable(self: httpx.Client, url: str, **_: object) -> httpx.Response:
+        raise httpx.ConnectError("no route")
+
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setattr(httpx.Client, "get", unreachable)
+    monkeypatch.setenv("CROSSDOCK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return tmp_path
+
+
+def fake_npm(folder: Path, *, honest: bool) -> None:
+    """An npm whose pack makes a tarball like the real one and reports its true, or another, integrity."""
+    tree = folder / "package/dist/cli/wp-files"
+    (tree / "latest/wordpress").mkdir(parents=True)
+    (tree / "latest/wordpress/wp-load.php").write_text("<?php // from the package")
+    (tree / "wp-cli").mkdir()
+    (tree / "wp-cli/wp-cli.phar").write_text("phar")
+    with tarfile.open(folder / "made.tgz", "w:gz") as tar:
+        tar.add(folder / "package", "package")
+    digest = hashlib.sha512((folder / "made.tgz").read_bytes() if honest else b"else").digest()
+    report = json.dumps([{"filename": "made.tgz", "integrity": f"sha512-{base64.b64encode(digest).decode()}"}])
+    npm = folder / "bin/npm"
+    npm.write_text(f"#!/bin/sh\n/bin/cp {folder}/made.tgz made.tgz\necho '{report}'\n")
+    npm.chmod(0o755)
+
+
+def test_offline_without_npm_each_way_is_named(offline: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        wordpress.newest_wordpress()
+    assert "wordpress.org: no route" in caught.value.what
+    assert "npm is not installed" in caught.value.what
+    with pytest.raises(SourceError, match="no Debian"):
+        wordpress.old_wordpress()
+    assert wordpress.woocommerce() is None
+
+
+def test_the_package_serves_wordpress_and_wp_cli_once(offline: Path) -> None:
+    fake_npm(offline, honest=True)
+    assert (wordpress.newest_wordpress() / "wp-load.php").read_text() == "<?php // from the package"
+    (offline / "bin/npm").unlink()
+    assert wordpress.wp_cli().read_text() == "phar"
+    assert wordpress.newest_wordpress() == offline / "cache" / f"wordpress-{wordpress.NEWEST}"
+
+
+def test_a_package_that_is_not_what_its_registry_says_is_refused(offline: Path) -> None:
+    fake_npm(offline, honest=False)
+    with pytest.raises(SourceError, match="checksum"):
+        wordpress.newest_wordpress()
+    assert list((offline / "cache").iterdir()) == []
 
 
 def test_a_database_by_itself() -> None:
