@@ -35,7 +35,9 @@ _LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _JSON_START = re.compile(rb'"\s*+(?:\\++[nrt]\s*+)*+[aOsC]:\d{1,19}:(?:\{|\\++(?:"|u0022))')
 _JSON_INSIDE = re.compile(rb':\\++(?:"|u0022)')
 _PAYLOAD_PART = re.compile(rb'(?<!\w)[aOsSC]:\d{1,19}:["{]')
-_MOST_FAILURES = 64  # parts of a C: payload that don't parse; bounds the time a hostile one takes
+# How often a search may fail and go on; bounds the time that a hostile value takes.
+_MOST_BAD_PARTS = 8  # of a C: payload, each read to its end in Python
+_MOST_BAD_STRINGS = 64  # of JSON
 _STRICTLY_SERIALIZED = re.compile(rb'(?:a:\d+:\{|[OsC]:\d+:")')
 _LOOSELY_SERIALIZED = re.compile(rb"[aOsSCEibdN][:;]")
 
@@ -181,7 +183,7 @@ class Structure:
     def _payload(self, view: _View, start: int, end: int) -> None:
         """A class's own format: usually serialized values with something between them."""
         failures, pos, done = 0, start, start
-        while failures < _MOST_FAILURES:
+        while failures < _MOST_BAD_PARTS:
             part = _PAYLOAD_PART.search(view.data, pos, end)
             if part is None:
                 break
@@ -223,7 +225,7 @@ class Structure:
         """JSON strings that hold JSON with its quotes written as \\u0022 (JSON_HEX_QUOT): only decoding shows them."""
         data, failures = view.data, 0
         at = data.find(b"u0022", start, end)
-        while at >= 0 and failures < _MOST_FAILURES:
+        while at >= 0 and failures < _MOST_BAD_STRINGS:
             opening = data.rfind(b'"', start, at)
             escapes = _backslashes(data, opening, start) if opening >= 0 else 2
             close, closed = (at, False) if escapes & (escapes + 1) else _json_end(data, at, end, escapes)
