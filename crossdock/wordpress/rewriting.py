@@ -55,6 +55,7 @@ class Rewritten(NamedTuple):
 
 _DEFAULT_PORTS = (80, 443)
 _MOST_REMEMBERED = 4096
+_USUAL_REACH = 10  # bytes: 'https:\\/\\/'
 _LONGEST_ESCAPE = 8  # bytes: '&nbsp;', '\\u0022'
 _RARE_NAME = 8  # a path segment this long is hardly met but in that path
 _SLASH_ENDS = frozenset(b"/fF")
@@ -264,6 +265,10 @@ def _change(before: bytes, text: bytes, slash: bytes, slashes: int) -> Change | 
     return Change(text, grown - slashes * len(slash), slashes, len(slash) - 1)
 
 
+# How far before the needle the address begins, what becomes of it, and paths that must not follow (rules of their own).
+_Known = tuple[int, Change, tuple[bytes, ...]]
+
+
 class _HostMatcher:
     """The rules of all hosts that hold one needle."""
 
@@ -275,29 +280,48 @@ class _HostMatcher:
             (host, host.index(needle), sorted(hosts[host], key=lambda target: -len(target.path)))
             for host in longest_first
         ]
-        # What stands before a host is the same few bytes again and again.
-        self._lefts: dict[bytes, _Left | None] = {}
+        # What stands before a host is the same few bytes again and again, and so is what becomes of it.
+        self._lefts: dict[bytes, tuple[_Left | None, int]] = {}
+        self._known: dict[bytes, _Known] = {}
+        self._before = _USUAL_REACH + max(offset for _, offset, _ in self._hosts)
 
     def edits(self, value: bytes, lower: bytes) -> list[Edit]:
         """The addresses, by place."""
-        needle, find = self._needle, lower.find
-        size, found = len(needle), []
+        needle, find, recall = self._needle, lower.find, self._known.get
+        size, before, found = len(needle), self._before, []
+        after = size + 1
         at = find(needle)
         while at >= 0:
-            for host, offset, targets in self._hosts:
-                begin = at - offset
-                if begin > 1 and value[begin - 1] in _SLASH_ENDS and lower.startswith(host, begin):
-                    edit = self._match(value, begin, begin + len(host), targets)
-                    if edit is not None:
-                        found.append(edit)
-                    break
+            known = recall(value[at - before : at + after]) if at >= before else None
+            if known is not None and not value.startswith(known[2], at + size):
+                found.append((at - known[0], at + size, known[1]))
+            else:
+                edit = self._look(value, lower, at)
+                if edit is not None:
+                    found.append(edit)
             at = find(needle, at + size)
         return found
 
-    def _match(self, value: bytes, begin: int, host_end: int, targets: list[_UrlTarget]) -> Edit | None:
-        left = self._left(value, begin)
-        if left is None:
-            return None
+    def _look(self, value: bytes, lower: bytes, at: int) -> Edit | None:
+        """The edit at a needle, and note for the next time if it is one of the usual kind."""
+        for host, offset, targets in self._hosts:
+            begin = at - offset
+            if begin < 2 or value[begin - 1] not in _SLASH_ENDS or not lower.startswith(host, begin):
+                continue
+            left, reach = self._left(value, begin)
+            edit = self._match(value, begin, begin + len(host), targets, left) if left else None
+            end = at + len(self._needle)
+            usual = edit is not None and edit[1] == end == begin + len(host) < len(value) and value[end] in _ENDS_HOST
+            if usual and left and edit and reach <= _USUAL_REACH and at >= self._before:
+                if len(self._known) >= _MOST_REMEMBERED:
+                    self._known.clear()
+                paths = tuple(target.path.written(left.slash) for target in targets if target.path)
+                self._known[value[at - self._before : end + 1]] = at - edit[0], edit[2], paths
+            return edit
+        return None
+
+    @staticmethod
+    def _match(value: bytes, begin: int, host_end: int, targets: list[_UrlTarget], left: _Left) -> Edit | None:
         port: bytes | None = None
         end = host_end
         if host_end < len(value) and value[host_end] not in _ENDS_HOST:
@@ -315,19 +339,19 @@ class _HostMatcher:
                 return None if change is None else (start, path_end, change)
         return None
 
-    def _left(self, value: bytes, begin: int) -> _Left | None:
+    def _left(self, value: bytes, begin: int) -> tuple[_Left | None, int]:
         """_authority(), remembered where the bytes looked at are all it depends on."""
         look = 8 if value[begin - 2] == 0x2F else 14
         context = value[begin - look : begin] if begin > look else value[:begin]
         try:
             return self._lefts[context]
         except KeyError:
-            left, reach = _authority(value, begin)
-            if reach <= look:
+            made = _authority(value, begin)
+            if made[1] <= look:
                 if len(self._lefts) >= _MOST_REMEMBERED:
                     self._lefts.clear()
-                self._lefts[context] = left
-            return left
+                self._lefts[context] = made
+            return made
 
 
 def _authority(value: bytes, begin: int) -> tuple[_Left | None, int]:
@@ -392,7 +416,11 @@ class _PathMatcher:
         for needle, within in ((self._plain, value), (self._escaped, value), (self._encoded, lower)):
             at = within.find(needle) if needle[:1] in within else -1
             while at >= 0:
-                edit = self._match(value, at)
+                # Most often the path is that of an address, and what stands before it no escape.
+                inside = (
+                    at > 6 and value[at - 1] in _MORE_NAME and value[at - 2] != 0x5C and value[at - 3] != 0x25
+                ) and value[at - 6] != 0x5C
+                edit = None if inside else self._match(value, at)
                 if edit is not None:
                     found.append(edit)
                 at = within.find(needle, at + 1)
