@@ -234,7 +234,7 @@ class TargetSession(_FactReader):
                 connect_timeout=endpoint.connect_timeout_seconds,
             )
         self._settle(
-            (_WIRE_SETTINGS, "SET SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO', foreign_key_checks=0"),
+            (_WIRE_SETTINGS, "SET SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', foreign_key_checks=0"),
             self._connection.query,
         )
         facts = self.query("SELECT @@session.max_allowed_packet, @@global.local_infile")[0]

@@ -22,7 +22,7 @@ from crossdock.move.worker import Worker
 from crossdock.wordpress import catalogue
 from crossdock.wordpress.catalogue import Scope
 from crossdock.wordpress.residue import Residue
-from crossdock.wordpress.transform import TableTransform
+from crossdock.wordpress.transform import TableTransform, is_text
 
 _EXAMPLES = 20
 _ROWS_A_PASS = 2_000_000
@@ -36,7 +36,8 @@ _HASH = np.dtype([("high", "<u8"), ("low", "<u8")])
 @dataclass
 class Verdict:
     """One chunk's comparison: counts of rows, `examples` as (kind, key) with kind missing, extra or different,
-    `own` rows that the target's WordPress wrote by itself, PHP's `failures`, addresses left by column."""
+    `own` rows that the target's WordPress wrote by itself, PHP's `failures`, and addresses left by column:
+    in text, in base64, in binary data."""
 
     chunk: Chunk
     rows_source: int = 0
@@ -51,6 +52,7 @@ class Verdict:
     failures: list[str] = field(default_factory=list)
     urls_left: dict[str, int] = field(default_factory=dict)
     base64: dict[str, int] = field(default_factory=dict)
+    binary: dict[str, int] = field(default_factory=dict)
     examples: list[tuple[str, str]] = field(default_factory=list)
 
     def note(self, kind: str, key: str) -> None:
@@ -240,17 +242,17 @@ class _Comparison:
         for batch in self._target():
             self.verdict.rows_target += len(batch)
             for number in self.scanned:
-                self._scan(self.columns[number].name, [row[number] for row in batch])
+                self._scan(self.columns[number], [row[number] for row in batch])
             yield batch
 
-    def _scan(self, column: str, values: list[bytes | None]) -> None:
+    def _scan(self, column: Column, values: list[bytes | None]) -> None:
         for hit in self.residue.hits(values):
             value = values[hit] or b""
-            left, hidden = self.residue.count(value), self.residue.base64(value)
-            if left:
-                self.verdict.urls_left[column] = self.verdict.urls_left.get(column, 0) + left
-            if hidden:
-                self.verdict.base64[column] = self.verdict.base64.get(column, 0) + hidden
+            # In binary data a changed length would break it: an address there is named, and left to a person.
+            where = self.verdict.binary if column.is_binary and not is_text(value) else self.verdict.urls_left
+            for counts, count in ((where, self.residue.count(value)), (self.verdict.base64, self.residue.base64(value))):
+                if count:
+                    counts[column.name] = counts.get(column.name, 0) + count
 
     def _collect(self, before: bytes, after: bytes) -> None:
         self.pairs.append((before, after))

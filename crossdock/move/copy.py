@@ -21,6 +21,9 @@ from crossdock.move.plan import host_directory
 from crossdock.wordpress.ddl import quoted
 from crossdock.wordpress.people import place
 
+# A table below this is made with its keys and loaded in one task.
+_SMALL_BYTES = 4 << 20
+
 
 def copy(order: Order, journal: Journal, progress: Progress) -> dict[str, Any]:
     """Copies everything that is not copied yet and returns the totals that the receipt holds.
@@ -121,7 +124,7 @@ def _register(order: Order, session: Session) -> None:
 
 
 class _Scheduler:
-    """Runs create -> chunks -> keys for every table over the pool, the largest table first."""
+    """Runs create -> chunks -> keys for every table over the pool, the largest table first; small ones in one go."""
 
     def __init__(self, order: Order, session: Session, progress: Progress) -> None:
         self.order, self.session, self.progress = order, session, progress
@@ -150,7 +153,8 @@ class _Scheduler:
     def _begin(self, key: tuple[str, str], state: TableState, table: Table) -> None:
         shared = self.order.is_shared(*key)
         if not state.created and not shared:
-            self._push("create", key, table, None)
+            small = len(state.chunks) == 1 and table.bytes_estimate < _SMALL_BYTES
+            self._push("whole" if small else "create", key, table, state.open_chunks[0] if small else None)
             return
         self.left[key] = len(state.open_chunks)
         for chunk in state.open_chunks:
@@ -189,6 +193,8 @@ class _Scheduler:
             future: Future[Any] = pool.submit(worker.create_table, *key)
         elif step == "keys":
             future = pool.submit(worker.finish_shared if self.order.is_shared(*key) else worker.add_keys, *key)
+        elif step == "whole" and chunk is not None:
+            future = pool.submit(worker.copy_whole, *key, chunk)
         elif chunk is not None:
             future = pool.submit(worker.copy_chunk, chunk)
         else:
@@ -201,11 +207,13 @@ class _Scheduler:
             self._begin(key, replace(self.states[key], created=True), table)
         elif step == "chunk" and outcome.result is None:
             self._split(key, table, outcome.chunk)
-        elif step == "chunk":
+        elif step in ("chunk", "whole"):
             result = outcome.result
             share = table.bytes_estimate / max(table.rows_estimate, 1)
             place_ = f"{key[0]}.{key[1]}"
             self.progress.advance(place_, rows=result.rows_source, bytes_=int(result.rows_source * share))
+            if step == "whole":
+                return
             self.left[key] -= 1
             if self.left[key] == 0:
                 self._push("keys", key, table, None)

@@ -48,13 +48,15 @@ class TableVerdict:
     failures: list[str] = field(default_factory=list)
     urls_left: dict[str, int] = field(default_factory=dict)
     base64: dict[str, int] = field(default_factory=dict)
+    binary: dict[str, int] = field(default_factory=dict)
     examples: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, one: Verdict) -> None:
         for name in ("rows_source", "rows_moved", "rows_target", "missing", "extra", "different", "own", "judged"):
             setattr(self, name, getattr(self, name) + getattr(one, name))
-        for mine, theirs in ((self.declared, one.declared), (self.urls_left, one.urls_left), (self.base64, one.base64)):
-            for key, count in theirs.items():
+        for name in ("declared", "urls_left", "base64", "binary"):
+            mine: dict[str, int] = getattr(self, name)
+            for key, count in getattr(one, name).items():
                 mine[key] = mine.get(key, 0) + count
         self.failures += one.failures
         self.examples += one.examples
@@ -248,6 +250,9 @@ def _findings(
         for column, count in one.base64.items():
             text_ = f"{count} base64 texts in column {column} hold an address of the sources"
             yield Finding("url.base64", Level.WARN, place, text_, "look at them: base64 is never rewritten")
+        for column, count in one.binary.items():
+            text_ = f"{count} addresses of the sources are in binary values of column {column}"
+            yield Finding("url.binary", Level.WARN, place, text_, "look at them: binary data is never rewritten")
     for reading in readings:
         if reading.problem:
             yield Finding("wordpress.unreadable", Level.FAIL, reading.store, reading.problem)

@@ -162,6 +162,25 @@ def create_table(server: str, source: str) -> tuple[str, str]:
     return server, source
 
 
+def copy_whole(server: str, source: str, chunk: Chunk) -> Copied:
+    """A small table in one go: made with its keys, loaded, marked. A try that was cut off leaves a table without its
+    mark, which the next try drops."""
+    worker = here()
+    table, site = worker.setup.tables[server, source], worker.setup.site(server)
+    target = quoted(renamer(site)(source))
+    made = table_ddl(table, renamer(site), constraint_prefix=constraint_prefix(site, source))
+
+    def act() -> ChunkResult:
+        session = worker.target()
+        ledger.fence(session, worker.setup.generation)
+        session.execute("COMMIT")
+        session.execute(f"DROP TABLE IF EXISTS {target}")
+        session.execute(made.create_keyed)
+        return _copy(worker, chunk, table, marks=("created", "keyed"))
+
+    return Copied(chunk, _must(worker.persist(act), source))
+
+
 def add_keys(server: str, source: str) -> tuple[str, str]:
     """Builds the secondary keys after the rows are in."""
     worker = here()
@@ -204,7 +223,7 @@ def copy_chunk(chunk: Chunk) -> Copied:
     return Copied(chunk, result)
 
 
-def _copy(worker: Worker, chunk: Chunk, table: Table) -> ChunkResult:
+def _copy(worker: Worker, chunk: Chunk, table: Table, marks: tuple[str, ...] = ()) -> ChunkResult:
     source, target = worker.source(chunk.server), worker.target()
     transform = worker.transform(chunk.server, table)
     source.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
@@ -216,6 +235,8 @@ def _copy(worker: Worker, chunk: Chunk, table: Table) -> ChunkResult:
         raise TargetError(f"{tally.rows_target} rows were sent and {rows} arrived", where=transform.destination.target)
     result = ChunkResult(tally.rows_source, rows, position, dict(tally.declared), tuple(tally.broken))
     ledger.finish_chunk(target, chunk, result)
+    for mark in marks:
+        ledger.mark_table(target, chunk.server, chunk.source, mark)
     target.execute("COMMIT")
     source.execute("COMMIT")
     return result
@@ -278,9 +299,10 @@ def _position(source: Session) -> dict[str, str | int]:
     }
 
 
-def _must(result: bool | None, source: str) -> None:
+def _must(result: T | None, source: str) -> T:
     if result is None:
         raise ConnectionLost("the target was lost again and again", where=source, way_out="start again: it resumes")
+    return result
 
 
 def finish_shared(server: str, source: str) -> tuple[str, str]:

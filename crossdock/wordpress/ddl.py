@@ -17,17 +17,30 @@ from crossdock.core.tables import StoredCode, Table
 # Longest index prefix in bytes (InnoDB, DYNAMIC rows) and longest row.
 _KEY_BYTES, _ROW_BYTES = 3072, 65535
 _WIDER = {"tinytext": "text", "text": "mediumtext", "mediumtext": "longtext"}
-_SINGLE_BYTE = ("latin1", "latin2", "latin5", "latin7", "cp1250", "cp1251", "cp1252", "greek", "hebrew", "koi8r", "cp850")
+_SINGLE_BYTE = (
+    "latin1",
+    "latin2",
+    "latin5",
+    "latin7",
+    "cp1250",
+    "cp1251",
+    "cp1252",
+    "greek",
+    "hebrew",
+    "koi8r",
+    "cp850",
+)
 _COLLATION_TAIL = re.compile(r"_(general_ci|unicode_ci|unicode_520_ci|bin|[a-z]+_ci)$")
 _IDENTIFIER = re.compile(r"`((?:[^`]|``)+)`")
 
 
 @dataclass(frozen=True)
 class TableDdl:
-    """`create` makes the bare table; `keys` are ALTER TABLE statements (InnoDB builds one FULLTEXT index at a time);
-    `foreign_keys` is one such statement, or empty."""
+    """`create` makes the bare table, `create_keyed` the table with its keys; `keys` are ALTER TABLE statements (InnoDB
+    builds one FULLTEXT index at a time); `foreign_keys` is one such statement, or empty."""
 
     create: str
+    create_keyed: str
     keys: tuple[str, ...]
     foreign_keys: str
 
@@ -54,12 +67,17 @@ def table_ddl(table: Table, rename: Callable[[str], str], *, constraint_prefix: 
             body.append(_without_index_options(line))
         else:
             body.append(_column(line, table))
-    create = f"CREATE TABLE {quoted(target)} (\n  " + ",\n  ".join(body) + "\n) " + _options(lines[-1], table)
+    head, tail = f"CREATE TABLE {quoted(target)} (\n  ", "\n) " + _options(lines[-1], table)
     alter = f"ALTER TABLE {quoted(target)} "
     plain = [f"ADD {key}" for key in keys if not key.startswith("FULLTEXT")]
     alters = [alter + ", ".join(plain)] if plain else []
     alters += [f"{alter}ADD {key}" for key in keys if key.startswith("FULLTEXT")]
-    return TableDdl(create, tuple(alters), alter + ", ".join(f"ADD {key}" for key in foreign) if foreign else "")
+    return TableDdl(
+        head + ",\n  ".join(body) + tail,
+        head + ",\n  ".join(body + keys) + tail,
+        tuple(alters),
+        alter + ", ".join(f"ADD {key}" for key in foreign) if foreign else "",
+    )
 
 
 def quoted(name: str) -> str:

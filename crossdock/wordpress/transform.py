@@ -112,7 +112,7 @@ class TableTransform:
             values = [row[number] for row in rows]
             for hit in self._rewriter.hits(values):
                 before = values[hit]
-                if before is None or (number in self._blobs and not _is_text(before)):
+                if before is None or (number in self._blobs and not is_text(before)):
                     continue
                 result = self._rewriter.rewrite(before)
                 if result.broken:
@@ -360,7 +360,7 @@ def _mapped_arguments(value: object, transform: TableTransform) -> int:
     return changes
 
 
-def _is_text(value: bytes) -> bool:
+def is_text(value: bytes) -> bool:
     """A blob is rewritten only when it is text: in anything else a changed length would break it."""
     # Serialized objects hold NUL around private names; other data with NUL is no text.
     if b"\0" in value and value[:2] not in (b"a:", b"O:", b"C:", b"s:"):
