@@ -34,7 +34,11 @@ ENTRIES = {
     "move": Entry("crossdock.cli.move", "app", "Move the stores: assess, plan, copy, validate."),
     "runs": Entry("crossdock.cli.evidence", "runs_app", "List the runs of this project and how they ended."),
     "verify-evidence": Entry("crossdock.cli.evidence", "app", "Check the chain of receipts, link by link."),
-    "lab": Entry("crossdock.cli.lab", "app", "Real servers on loopback to try a move on: three stores' servers and a managed host."),
+    "lab": Entry(
+        "crossdock.cli.lab",
+        "app",
+        "Real servers on loopback to try a move on: three stores' servers and a managed host.",
+    ),
     "demo": Entry("crossdock.cli.demo", "app", "Start the lab, move its stores and prove the result."),
 }
 
