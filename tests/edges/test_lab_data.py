@@ -265,7 +265,8 @@ def test_php_reads_what_is_serialized(name: str, request: pytest.FixtureRequest)
     filled: Filled = request.getfixturevalue(name)
     rows = filled.rows(
         "SELECT concat('option ', option_name), option_value FROM {p}options UNION ALL "
-        "SELECT meta_key, meta_value FROM {p}postmeta UNION ALL SELECT concat('user ', meta_key), meta_value FROM {p}usermeta UNION ALL "
+        "SELECT meta_key, meta_value FROM {p}postmeta UNION ALL "
+        "SELECT concat('user ', meta_key), meta_value FROM {p}usermeta UNION ALL "
         "SELECT 'comment', meta_value FROM {p}commentmeta UNION ALL SELECT 'mystery', settings FROM {p}mystery "
         "UNION ALL SELECT 'item', meta_value FROM {p}woocommerce_order_itemmeta UNION ALL "
         "SELECT 'session', session_value FROM {p}woocommerce_sessions"
