@@ -250,7 +250,8 @@ class _Comparison:
             value = values[hit] or b""
             # In binary data a changed length would break it: an address there is named, and left to a person.
             where = self.verdict.binary if column.is_binary and not is_text(value) else self.verdict.urls_left
-            for counts, count in ((where, self.residue.count(value)), (self.verdict.base64, self.residue.base64(value))):
+            found = ((where, self.residue.count(value)), (self.verdict.base64, self.residue.base64(value)))
+            for counts, count in found:
                 if count:
                     counts[column.name] = counts.get(column.name, 0) + count
 
