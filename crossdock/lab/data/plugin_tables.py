@@ -13,7 +13,6 @@ from crossdock.lab.data.world import TIME_BASE, World, stamp
 UTF8 = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci"
 # Every byte there is, then the bytes that text formats trip over.
 ALL_BYTES = bytes(range(256)) + b"\0\x1a\t\n\r\\\x10\x1d\x1e'\"`;--/*"
-PACKET_BYTES = 8 * 1024 * 1024
 
 TABLES: dict[str, str] = {
     "mystery": "id bigint unsigned NOT NULL AUTO_INCREMENT, owner_id bigint unsigned NOT NULL DEFAULT 0, "
@@ -213,17 +212,12 @@ def _counters(world: World) -> None:
 
 
 def _big_row(world: World, size: int) -> None:
-    """One longblob of `size` bytes, sent in parts below the packet limit, and one longtext a tenth as long.
-
-    The server's max_allowed_packet must be above `size` all the same: it bounds what CONCAT may return.
-    """
-    table, part = world.table("vault"), PACKET_BYTES
-    world.insert("vault", "id,name,body,note", (99, "big row", b"", f"{world.store.url}/big/ "))
-    pattern = ALL_BYTES * (part // len(ALL_BYTES) // 2)
-    with world.connection.cursor() as cursor:
-        for start in range(0, size, len(pattern)):
-            piece = pattern[: min(len(pattern), size - start)]
-            cursor.execute(f"UPDATE `{table}` SET body = CONCAT(body, x'{piece.hex()}') WHERE id = 99")
+    """One longblob of `size` bytes and a longtext a tenth as long; the server's max_allowed_packet must be above."""
     unit = f"{world.store.url}/big/ {EMOJI} "
     repeat = max(1, size // 10 // len(unit.encode()))
-    world.execute(f"UPDATE `{table}` SET note = REPEAT({literal(unit)}, {repeat}) WHERE id = 99")
+    times = size // len(ALL_BYTES) + 1
+    world.insert("vault", "id,name", (99, "big row"))
+    world.execute(
+        f"UPDATE `{world.table('vault')}` SET body = LEFT(REPEAT({literal(ALL_BYTES)}, {times}), {size}), "
+        f"note = REPEAT({literal(unit)}, {repeat}) WHERE id = 99"
+    )
