@@ -29,6 +29,8 @@ Edit = tuple[int, int, Change]  # raw start, raw end
 MOST_ESCAPES = 255  # backslashes before a slash: eight levels of JSON in JSON; more is no data anyone wrote
 
 _ESCAPE = re.compile(rb'\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4})|)')
+_EASY_ESCAPE = re.compile(rb'\\(["\\/])')
+_HARD_ESCAPE = re.compile(rb'\\(?:[^"\\/]|\Z)')
 _LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 # The beginning of a JSON string that holds serialized data. No pattern begins with a run of backslashes: a long run
 # would be read again from each of its bytes.
@@ -70,29 +72,46 @@ class _View:
 
     def decoded(self, start: int, end: int) -> _View | None:
         """The JSON string body at data[start:end], decoded once; None when it is none."""
-        pieces: list[bytes] = []
-        here, there = [0], [start]
-        size, done, high = 0, start, 0
-        for escape in _ESCAPE.finditer(self.data, start, end):
-            if high and escape.start() != done:
-                return None
-            text, high = _unescaped(escape, high)
-            if text is None:
-                return None
-            pieces += self.data[done : escape.start()], text
-            size += escape.start() - done + len(text)
-            done = escape.end()
-            here.append(size)
-            there.append(done)
-        pieces.append(self.data[done:end])
-        if high:
+        simple = not _HARD_ESCAPE.search(self.data, start, end)
+        made = _decoded_simply(self.data, start, end) if simple else _decoded(self.data, start, end)
+        if made is None:
             return None
-        first, last = bisect_left(self.points, start), bisect_left(self.points, end)
+        text, here, there = made
         points: list[int] = []
-        for point in self.points[first:last]:
+        for point in self.points[bisect_left(self.points, start) : bisect_left(self.points, end)]:
             mark = bisect_right(there, point) - 1
             points.append(here[mark] + point - there[mark])
-        return _View(b"".join(pieces), points, self, (here, there))
+        return _View(text, points, self, (here, there))
+
+
+# A JSON string decoded, and the offsets after each escape: in it, and where it came from.
+_Decoded = tuple[bytes, list[int], list[int]]
+
+
+def _decoded_simply(data: bytes, start: int, end: int) -> _Decoded:
+    """A string in which each escape is a backslash and the byte it stands for: nearly all, and much the faster way."""
+    places = [escape.start() for escape in _EASY_ESCAPE.finditer(data, start, end)]
+    here = [0, *[place + 1 - start - number for number, place in enumerate(places)]]
+    return _EASY_ESCAPE.sub(rb"\1", data[start:end]), here, [start, *[place + 2 for place in places]]
+
+
+def _decoded(data: bytes, start: int, end: int) -> _Decoded | None:
+    pieces: list[bytes] = []
+    here, there = [0], [start]
+    size, done, high = 0, start, 0
+    for escape in _ESCAPE.finditer(data, start, end):
+        if high and escape.start() != done:
+            return None
+        text, high = _unescaped(escape, high)
+        if text is None:
+            return None
+        pieces += data[done : escape.start()], text
+        size += escape.start() - done + len(text)
+        done = escape.end()
+        here.append(size)
+        there.append(done)
+    pieces.append(data[done:end])
+    return None if high else (b"".join(pieces), here, there)
 
 
 def _unescaped(escape: re.Match[bytes], high: int) -> tuple[bytes | None, int]:
@@ -134,7 +153,8 @@ class Structure:
     def mend(self) -> list[Edit]:
         """All edits, those of lengths with them, by place."""
         start, end = trimmed(self._value, 0, len(self._value))
-        if not looks_serialized(self._value, start) and b":\\" not in self._value:
+        may_hold_json = b"\\" in self._value and b":\\" in self._value  # the single byte is found ten times as fast
+        if not may_hold_json and not looks_serialized(self._value, start):
             self.broken = _LOOSELY_SERIALIZED.match(self._value, start, end) is not None
             return self.edits
         top = _View(self._value, [edit[0] for edit in self.edits], None, ([0], [0]))

@@ -82,7 +82,7 @@ _BEGINS_URL = frozenset(b"\"'`(=,> \t\r\n")
 
 
 class Rewriter:
-    """Rewrites values by rules; the longest source wins. Holds no state between values; can be pickled."""
+    """Rewrites values by rules; the longest source wins. Remembers usual addresses, nothing else; can be pickled."""
 
     def __init__(self, rules: Sequence[UrlRule | PathRule]) -> None:
         hosts: dict[bytes, list[_UrlTarget]] = {}
@@ -177,6 +177,8 @@ class _UrlTarget:
         host, _, port = rule.source_host.lower().partition(":")
         _check(rule.source_host, "source_host", bool(host) and (not port or port.isdigit()) and "/" not in host)
         _check(rule.source_path, "source_path", _is_path(rule.source_path) or not rule.source_path)
+        for target in (rule.target_scheme, rule.target_host, rule.target_path):
+            _check(target, "target", not _NOT_IN_PATHS.search(target))
         self.host = host.encode()
         self.port = int(port) if port and int(port) not in _DEFAULT_PORTS else None
         self.path = _Path(rule.source_path)
@@ -214,8 +216,11 @@ class _UrlTarget:
         return number == self.port or (self.port is None and number in _DEFAULT_PORTS)
 
 
+_NOT_IN_PATHS = re.compile(r"[\\\"'\x00-\x1f<>;]")  # what would end a string, an attribute or a URL
+
+
 def _is_path(path: str) -> bool:
-    return path.startswith("/") and not path.endswith("/") and not re.search(r"[\\\"'\x00-\x1f<>;]", path)
+    return path.startswith("/") and not path.endswith("/") and not _NOT_IN_PATHS.search(path)
 
 
 def _check(source: str, name: str, fits: bool) -> None:
@@ -394,6 +399,7 @@ class _PathMatcher:
 
     def __init__(self, rule: PathRule) -> None:
         _check(rule.source, "source", _is_path(rule.source))
+        _check(rule.target, "target", not _NOT_IN_PATHS.search(rule.target))
         _check(rule.kind, "kind", rule.kind in ("server", "relative"))
         self._source = _Path(rule.source)
         self._target = _Path(rule.target.rstrip("/"))

@@ -342,6 +342,8 @@ def test_a_rewriter_can_be_sent_to_a_worker() -> None:
         PathRule("", "/x", "server"),
         PathRule("/", "/x", "server"),
         PathRule("/a", "/x", "both"),
+        PathRule("/a", '/x"', "server"),
+        UrlRule("a.example", "", "https", "b.example", "/x<y"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(rule: UrlRule | PathRule) -> None:
