@@ -19,7 +19,7 @@ from crossdock.move.ledger import TableState
 from crossdock.move.order import Order
 from crossdock.move.plan import host_directory
 from crossdock.wordpress.ddl import quoted
-from crossdock.wordpress.people import place
+from crossdock.wordpress.people import enter, place
 
 # A table below this is made with its keys and loaded in one task.
 _SMALL_BYTES = 4 << 20
@@ -77,11 +77,7 @@ def _place_people(order: Order, session: Session, generation: int) -> Mapping[st
             ledger.write_people(session, generation, facts.server, placements, directory)
             written[facts.server] = placements
         else:
-            renamed = {one.source_id: one for one in written[facts.server] if one.renamed}
-            for user in facts.users:
-                name = renamed.get(user.id)
-                directory.logins.add((name.login if name else user.login).lower())
-                directory.nicenames.add((name.nicename if name else user.nicename).lower())
+            enter(facts.users, written[facts.server], directory, base=site.user_base)
         maps[facts.server] = ledger.people(site.user_base, written[facts.server])
     return maps
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from crossdock.core.tables import Table
+from crossdock.core.tables import Column, Table
 
 
 class Scope(StrEnum):
@@ -66,6 +66,8 @@ TABLES: dict[str, Known] = {
     "wc_order_addresses": _PLAIN,
     "wc_order_operational_data": _PLAIN,
     "wc_orders_meta": _META,
+    "wc_order_fulfillments": _PLAIN,
+    "wc_order_fulfillment_meta": _META,
     "woocommerce_order_items": _PLAIN,
     "woocommerce_order_itemmeta": _META,
     "woocommerce_payment_tokens": Known(user_columns=("user_id",)),
@@ -91,10 +93,12 @@ TABLES: dict[str, Known] = {
     "wc_webhooks": Known(user_columns=("user_id",)),
     "wc_stock_notifications": Known(user_columns=("user_id",)),
     "wc_stock_notificationmeta": _META,
+    "wc_email_unsubscribes": _PLAIN,
     "woocommerce_sessions": _PLAIN,
     "woocommerce_api_keys": Known(user_columns=("user_id",)),
     "woocommerce_attribute_taxonomies": _PLAIN,
     "woocommerce_log": _PLAIN,
+    "woocommerce_termmeta": _META,  # before WooCommerce 2.6
     "woocommerce_shipping_zones": _PLAIN,
     "woocommerce_shipping_zone_locations": _PLAIN,
     "woocommerce_shipping_zone_methods": _PLAIN,
@@ -111,8 +115,9 @@ TABLES: dict[str, Known] = {
 USER_ID_KEYS = frozenset({b"_customer_user", b"_edit_last", b"_refunded_by"})
 # "time:user"
 EDIT_LOCK_KEYS = frozenset({b"_edit_lock"})
-# a user's ID or an e-mail address
+# a user's ID or an e-mail address; a coupon held for an order that waits for payment is _maybe_used_by_TIME_RANDOM
 USED_BY_KEYS = frozenset({b"_used_by"})
+HELD_BY_PREFIX = b"_maybe_used_by_"
 
 # Options that the target makes again by itself.
 REBUILT_OPTIONS = frozenset({b"rewrite_rules"})
@@ -121,21 +126,52 @@ REBUILT_OPTION_PREFIXES = (b"_transient_", b"_site_transient_")
 CRON_OPTION, HELD_CRON_OPTION = b"cron", b"crossdock_held_cron"
 # Usermeta that ends with the move: WordPress asks people to sign in again.
 DROPPED_USER_KEYS = frozenset({b"session_tokens"})
-# Usermeta keys that end in the blog's prefix, without its trailing underscore.
-SUFFIXED_USER_KEYS = (b"wc_order_count_", b"wc_last_order_", b"wc_money_spent_")
+# Usermeta keys that end in the blog's prefix, without its trailing underscores.
+SUFFIXED_USER_KEYS = (
+    b"wc_order_count_",
+    b"wc_last_order_",
+    b"wc_money_spent_",
+    b"_wc_email_verified_",
+    b"_wc_email_verification_key_",
+)
+# What follows a table prefix in the usermeta keys that give rights in a blog.
+RIGHTS_USER_KEYS = frozenset({b"capabilities", b"user_level"})
 CART_KEY = b"_woocommerce_persistent_cart_"
 
-_USER_SHAPED = re.compile(
-    r"(?:^|_)(?:user|users|author|customer|owner|member|vendor|seller|agent|employee|subscriber|affiliate)(?:_?id)?$"
-    r"|(?:^|_)(?:created|modified|updated|edited|assigned|approved|deleted|refunded|invited)_(?:by|to)(?:_id)?$"
-    r"|^uid$|^wp_?uid$",
-    re.IGNORECASE,
+_PERSON = (
+    "user|author|customer|owner|member|vendor|seller|agent|employee|subscriber|affiliate|staff|admin|creator|editor"
+    "|reviewer|moderator|manager|operator|assignee|assigner|client|buyer|person|people|instructor|teacher|student"
+    "|trainer|donor|sender|recipient|referrer|supplier|driver|approver|participant|attendee|guest|player|follower"
 )
+_DONE = (
+    "created|modified|updated|edited|assigned|approved|deleted|refunded|invited|added|changed|posted|submitted|uploaded"
+    "|sent|closed|locked|opened|paid|published|removed|reviewed|shipped|used|requested|processed|confirmed|cancelled"
+    "|canceled|completed|handled|issued|received|rejected|resolved|signed|trashed|verified|voted|performed|triggered"
+)
+# A person's name alone (owner), with its ID (owner_id, ownerid, id_owner), or what a person did (approved_by).
+_USER_SHAPED = re.compile(
+    rf"(?:^|_)(?:{_PERSON})s?(?:_?u?id)?$|(?:^|_)id_(?:{_PERSON})$"
+    rf"|(?:^|_)(?:{_DONE})_(?:by|to)(?:_?id|_user)?$|(?:^|_)u_?id$"
+)
+# In a column of text only a name that says ID is asked about: `author` mostly holds a name there.
+_ID_SHAPED = re.compile(rf"(?:^|_)(?:{_PERSON})_?u?id$|(?:^|_)id_(?:{_PERSON})$|_(?:by|to)_?id$|^u_?id$")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NUMBERS = ("decimal", "numeric", "float", "double")
 
 
 def is_user_shaped(column: str) -> bool:
     """Whether a column's name suggests that it holds user IDs."""
-    return _USER_SHAPED.search(column) is not None
+    return _USER_SHAPED.search(_snake(column)) is not None
+
+
+def _snake(name: str) -> str:
+    return _CAMEL.sub("_", name).lower()
+
+
+def _asks(column: Column) -> bool:
+    if column.is_integer or column.type_name in _NUMBERS:
+        return is_user_shaped(column.name)
+    return column.type_name in ("char", "varchar") and _ID_SHAPED.search(_snake(column.name)) is not None
 
 
 def known(base_name: str) -> Known | None:
@@ -144,13 +180,16 @@ def known(base_name: str) -> Known | None:
 
 
 def open_columns(base_name: str, table: Table) -> tuple[str, ...]:
-    """Integer columns that look like user IDs and that the catalogue does not explain: a person must say."""
+    """Columns that look like user IDs and that the catalogue does not explain: a person must say."""
     entry = TABLES.get(base_name, _PLAIN)
     explained = {*entry.user_columns, *entry.plain_columns}
-    return tuple(
-        column.name
-        for column in table.stored_columns
-        if column.is_integer and column.name not in explained and is_user_shaped(column.name)
+    return tuple(column.name for column in table.stored_columns if column.name not in explained and _asks(column))
+
+
+def holds_user(key: bytes | None) -> bool:
+    """Whether a post's or order's meta key has a value in which a user's ID stands."""
+    return key is not None and (
+        key in USER_ID_KEYS or key in EDIT_LOCK_KEYS or key in USED_BY_KEYS or key.startswith(HELD_BY_PREFIX)
     )
 
 

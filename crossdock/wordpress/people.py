@@ -7,8 +7,14 @@ made once for each person; a later change of an e-mail address never merges agai
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+# user_nicename varchar(50); user_login has 60.
+_NAME_LIMIT = 50
+# Letters that have no decomposition, and that the collations take for their plain letter all the same.
+_STROKES = str.maketrans("øØđĐłŁħĦı", "oOdDlLhHi")
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,9 @@ def email_key(email: str) -> str:
 
 
 def login_key(login: str) -> str:
-    """WordPress compares logins by the column's collation, which ignores case and trailing space."""
-    return login.strip().lower()
+    """A login or nicename as the columns' collation compares it: without case, accents and surrounding space."""
+    plain = unicodedata.normalize("NFKD", login.translate(_STROKES)).casefold().strip()
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def place(
@@ -78,41 +85,71 @@ def place(
     """Places one server's users, in ID order, and enters them in the directory. Raises ValueError beyond the headroom.
 
     Only exceptions are returned: merged and renamed users. Two users of one server are never merged with each other
-    (wc_customer_lookup.user_id is unique), even when their addresses are equal.
+    (wc_customer_lookup.user_id is unique), even when their addresses are equal, nor renamed because of each other: the
+    server has lived with it.
     """
-    before = dict(directory.emails)
-    taken_here: set[int] = set()
+    everybody = sorted(users, key=lambda one: one.id)
+    beyond = next((user.id for user in everybody if not 0 < user.id < headroom), None)
+    if beyond is not None:
+        raise ValueError(f"user {beyond} lies beyond the headroom of a server: 1 to {headroom - 1}")
+    merged = _merges(everybody, directory.emails) if merge else {}
+    own = [user for user in everybody if user.id not in merged]
+    logins = _Names(directory.logins, [user.login for user in own], server)
+    nicenames = _Names(directory.nicenames, [user.nicename for user in own], server)
     placements: list[Placement] = []
-    for user in sorted(users, key=lambda one: one.id):
-        if user.id >= headroom:
-            raise ValueError(f"user {user.id} lies beyond the headroom of {headroom} IDs for a server")
-        key = email_key(user.email)
-        person = before.get(key) if merge and key else None
-        if person is not None and person not in taken_here:
-            taken_here.add(person)
-            placements.append(Placement(user.id, person, True, "", "", "same e-mail address as an earlier store's user"))
+    for user in everybody:
+        if user.id in merged:
+            reason = "same e-mail address as an earlier store's user"
+            placements.append(Placement(user.id, merged[user.id], True, "", "", reason))
             continue
-        target_id = base + user.id
-        login = _free(user.login, directory.logins, server)
-        nicename = _free(user.nicename, directory.nicenames, server)
-        directory.logins.add(login_key(login))
-        directory.nicenames.add(login_key(nicename))
-        if key:
-            directory.emails.setdefault(key, target_id)
+        login, nicename = logins.free(user.login), nicenames.free(user.nicename)
         if login != user.login or nicename != user.nicename:
             reason = "login or nicename is taken by another person of an earlier store"
-            placements.append(Placement(user.id, target_id, False, login, nicename, reason))
+            placements.append(Placement(user.id, base + user.id, False, login, nicename, reason))
+    enter(everybody, placements, directory, base=base)
     return placements
 
 
-def _free(name: str, taken: set[str], server: str) -> str:
-    if login_key(name) not in taken:
-        return name
-    suffix = re.sub(r"[^a-z0-9]", "", server.lower())
-    stem = name[: 50 - len(suffix) - 5]
-    candidate = f"{stem}-{suffix}"
-    number = 2
-    while login_key(candidate) in taken:
-        candidate = f"{stem}-{suffix}{number}"
-        number += 1
-    return candidate
+def enter(users: Iterable[SourceUser], placements: Iterable[Placement], directory: Directory, *, base: int) -> None:
+    """Enters one server's users in the directory, by decisions that were made (and perhaps written) before."""
+    decided = {one.source_id: one for one in placements}
+    for user in sorted(users, key=lambda one: one.id):
+        known = decided.get(user.id)
+        if known is not None and known.merged:
+            continue
+        directory.logins.add(login_key(known.login if known else user.login))
+        directory.nicenames.add(login_key(known.nicename if known else user.nicename))
+        if key := email_key(user.email):
+            directory.emails.setdefault(key, base + user.id)
+
+
+def _merges(users: Iterable[SourceUser], emails: Mapping[str, int]) -> dict[int, int]:
+    """Source ID -> the earlier person's ID; of several users with one address, the first."""
+    merged: dict[int, int] = {}
+    taken: set[int] = set()
+    for user in users:
+        key = email_key(user.email)
+        person = emails.get(key) if key else None
+        if person is not None and person not in taken:
+            merged[user.id] = person
+            taken.add(person)
+    return merged
+
+
+class _Names:
+    """Finds names that nobody has. `taken` are other servers' keys; `own` the names of this server's users."""
+
+    def __init__(self, taken: set[str], own: Iterable[str], server: str) -> None:
+        self._taken = frozenset(taken)
+        self._all = {*taken, *(login_key(name) for name in own)}
+        self._suffix = re.sub(r"[^a-z0-9]", "", server.lower())[:20]
+
+    def free(self, name: str) -> str:
+        if login_key(name) not in self._taken:
+            return name
+        stem = name[: _NAME_LIMIT - len(self._suffix) - 6]
+        candidate, number = f"{stem}-{self._suffix}".strip(" -"), 2
+        while login_key(candidate) in self._all:
+            candidate, number = f"{stem}-{self._suffix}{number}", number + 1
+        self._all.add(login_key(candidate))
+        return candidate
