@@ -54,6 +54,7 @@ class State:
     session_limit_seconds: int
     max_allowed_packet: str
     big_row_bytes: int
+    buffer_pool: str
     block: str
     account: str
     sources_port: int
@@ -67,9 +68,9 @@ class Lab:
 
     `profile`: what the managed host allows, "gateway" or "tunnel". `size`, `seed`: the data of the stores; size
     "empty" leaves the bare installs, `big_row_bytes` adds one row of that size to north. `session_limit_seconds`
-    counts for the gateway's SSH sessions, `max_allowed_packet` for the managed database. `decisions` goes into
-    crossdock.toml (default: the answers that the data needs; {} for none). As a context manager: up on entry, down
-    (folder removed) on exit.
+    counts for the gateway's SSH sessions, `max_allowed_packet` for the managed database, `buffer_pool` (MariaDB
+    notation) for each. `decisions` goes into crossdock.toml (default: the answers that the data needs; {} for none).
+    As a context manager: up on entry, down (folder removed) on exit.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Lab:
         session_limit_seconds: int = 600,
         max_allowed_packet: str = "256M",
         big_row_bytes: int = 0,
+        buffer_pool: str = "64M",
         decisions: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.folder = Path(folder or default_folder()).absolute()
@@ -91,7 +93,8 @@ class Lab:
         self.state = State(
             profile=profile, size=size, seed=seed, session_limit_seconds=session_limit_seconds,
             max_allowed_packet=max_allowed_packet,
-            big_row_bytes=big_row_bytes, block="", account="", sources_port=0, target_port=0, not_real=[],
+            big_row_bytes=big_row_bytes, buffer_pool=buffer_pool,
+            block="", account="", sources_port=0, target_port=0, not_real=[],
             processes=[],
         )  # fmt: skip
         self.sources: dict[str, Source] = {}
@@ -245,8 +248,11 @@ class Lab:
 
         key, hidden = self.folder / "id_ed25519", self.folder / "secrets"
         for spec in SPECS:
-            self.sources[spec.name] = Source(spec, server(spec.name, spec.host_number), key, hidden, wp_cli)
-        options = ManagedOptions(self.state.profile, self.state.session_limit_seconds, self.state.max_allowed_packet)
+            where = server(spec.name, spec.host_number)
+            self.sources[spec.name] = Source(spec, where, key, hidden, wp_cli, self.state.buffer_pool)
+        options = ManagedOptions(
+            self.state.profile, self.state.session_limit_seconds, self.state.max_allowed_packet, self.state.buffer_pool
+        )
         self.managed = Managed(options, server("managed", MANAGED_HOST_NUMBER), key, hidden, wp_cli)
         routes = {
             domain: source.server.address
@@ -316,7 +322,8 @@ class Lab:
         return [Process(**facts) for facts in self.state.processes]
 
     def _down(self, *, keep: bool) -> None:
-        stop(self._processes())
+        # Data that goes away with the folder needs no slow shutdown of its database.
+        stop(self._processes(), patience_seconds=60 if keep else 3)
         self.state.processes = []
         if self.state.block:
             addresses.release(self.state.block)

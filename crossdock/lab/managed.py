@@ -29,6 +29,7 @@ class ManagedOptions:
     profile: Profile = "gateway"
     session_limit_seconds: int = 600
     max_allowed_packet: str = "256M"
+    buffer_pool: str = "64M"
 
 
 class Managed:
@@ -47,7 +48,7 @@ class Managed:
             server,
             MariaDbOptions(
                 binlog=True, networking=not gateway, local_infile=not gateway, trust_function_creators=True,
-                max_allowed_packet=options.max_allowed_packet, server_id=14,
+                max_allowed_packet=options.max_allowed_packet, server_id=14, buffer_pool=options.buffer_pool,
             ),
             setup=[line for name in ENVIRONMENTS for line in self._accounts(name)],
             template=secrets_folder.parent / "template",

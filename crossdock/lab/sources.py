@@ -146,7 +146,15 @@ def find_code() -> tuple[Code, list[str]]:
 class Source:
     """One source server with its daemons and its WordPress. Order: prepare, daemons started, install."""
 
-    def __init__(self, spec: SourceSpec, server: Server, client_key: Path, secrets_folder: Path, wp_cli: Path) -> None:
+    def __init__(
+        self,
+        spec: SourceSpec,
+        server: Server,
+        client_key: Path,
+        secrets_folder: Path,
+        wp_cli: Path,
+        buffer_pool: str = "64M",
+    ) -> None:
         self.spec = spec
         self.server = server
         self.database = f"wp_{spec.name}"
@@ -155,7 +163,7 @@ class Source:
         self.admin_password_file = secrets_folder / f"{spec.name}-wordpress-admin"
         self.mariadb = MariaDb(
             server,
-            MariaDbOptions(binlog=spec.binlog, server_id=10 + spec.host_number),
+            MariaDbOptions(binlog=spec.binlog, server_id=10 + spec.host_number, buffer_pool=buffer_pool),
             template=secrets_folder.parent / "template",
             root_password_file=secrets_folder / f"{spec.name}-db-root",
         )
