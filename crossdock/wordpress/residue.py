@@ -53,8 +53,8 @@ class Residue:
             host, _, port = address.lower().encode().partition(b":")
             usual = not port or port in _WEB_PORTS
             self._ports.setdefault(host, set()).update((None, *_WEB_PORTS) if usual else (port,))
-        self._paths = [(_last_segment(path), _path_pattern(path)) for path in dict.fromkeys(paths)]
-        self._needles = sorted({*self._ports, *(needle for needle, _ in self._paths)})
+        self._paths = [(_path_needles(path), _path_pattern(path)) for path in dict.fromkeys(paths)]
+        self._needles = sorted({*self._ports, *(needle for needles, _ in self._paths for needle in needles)})
         self._base64 = {host: _alignments(host) for host in self._ports}
 
     def count(self, value: bytes) -> int:
@@ -99,8 +99,8 @@ class Residue:
                 at = lower.find(host, at + 1)
 
     def _server_paths(self, value: bytes, lower: bytes) -> Iterator[int]:
-        for needle, pattern in self._paths:
-            if needle not in lower:
+        for needles, pattern in self._paths:
+            if not any(needle in lower for needle in needles):
                 continue
             for found in pattern.finditer(value):
                 if not _NOT_AFTER_PATH.match(value, found.end()) and _begins(value, found.start()):
@@ -122,10 +122,11 @@ def _holding(values: Sequence[bytes | None], needles: Sequence[bytes], *, fold: 
     return sorted(found)
 
 
-def _last_segment(path: str) -> bytes:
-    """A part of the path that stands in every encoding of it."""
+def _path_needles(path: str) -> tuple[bytes, bytes]:
+    """Parts of the path of which one stands in each encoding of it: '/' plain or escaped, '%2f' and '\\u002f'."""
     plain = [part.lower().encode() for part in path.split("/") if re.fullmatch(r"[\w.~-]+", part, re.ASCII)]
-    return max(plain, key=len, default=b"")
+    longest = max(plain, key=len, default=b"")
+    return b"/" + longest, b"2f" + longest
 
 
 def _path_pattern(path: str) -> re.Pattern[bytes]:
