@@ -98,6 +98,7 @@ def mariadb() -> Iterator[TestDatabase]:
         "mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={database.socket}", f"--port={port}",
         "--bind-address=127.0.0.1", f"--pid-file={folder}/pid", "--max-allowed-packet=64M", "--local-infile=1",
         "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--innodb-lock-wait-timeout=1",
+        "--lock-wait-timeout=5", "--character-set-server=utf8mb4",
     ]  # fmt: skip
     try:
         with running([*as_account, *argv], folder / "log"):
