@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,22 +137,22 @@ def _moved(lab: Lab, project: Config, watch: Stopwatch) -> dict[str, Any]:
 
 def _altered(lab: Lab, moving: Move, first_blog: int, watch: Stopwatch) -> list[str]:
     """Alters one order's total on staging, validates, and puts it back; returns the findings that name it."""
-    table = f"wp_{first_blog}_postmeta"
+    table = f"wp_{first_blog}_wc_orders"
     database = moving.access.target("staging").installation.db_name
     with lab.connect("managed", database) as connection, connection.cursor() as cursor:
-        cursor.execute(f"SELECT meta_id, post_id, meta_value FROM {table} WHERE meta_key = '_order_total' LIMIT 1")
+        cursor.execute(f"SELECT id, total_amount FROM {table} WHERE type = 'shop_order' ORDER BY id LIMIT 1")
         row = cursor.fetchone()
         if row is None:
             raise CrossdockError("the first store has no order to alter", where=table)
-        change = f"UPDATE {table} SET meta_value = %s WHERE meta_id = %s"
-        cursor.execute(change, (str(float(row[2]) + 0.01), row[0]))
+        change = f"UPDATE {table} SET total_amount = %s WHERE id = %s"
+        cursor.execute(change, (row[1] + Decimal("0.01"), row[0]))
         connection.commit()
-        out.print(f"\nSomebody adds one cent to order {row[1]} on staging (meta_id {row[0]}) ...")
+        out.print(f"\nSomebody adds one cent to order {row[0]} of the first store, on staging ...")
         with watch.stage("validate altered"):
             result = moving.validate("staging")
-        cursor.execute(change, (row[2], row[0]))
+        cursor.execute(change, (row[1], row[0]))
         connection.commit()
-    found = [f"{one.code} {one.place}: {one.text}" for one in result.findings if str(row[0]) in one.text]
+    found = [f"{one.code} {one.place}: {one.text}" for one in result.findings if table in one.place]
     for line in found or ["... and nobody noticed: that is a fault of ours"]:
         out.print(f"... found: {line}" if found else line, style="bold", markup=False)
     return found if not result.green else []

@@ -21,7 +21,6 @@ from crossdock.move.chunks import Chunk
 from crossdock.move.worker import Worker
 from crossdock.wordpress import catalogue
 from crossdock.wordpress.catalogue import Scope
-from crossdock.wordpress.residue import Residue
 from crossdock.wordpress.transform import TableTransform, is_text
 
 _EXAMPLES = 20
@@ -83,7 +82,7 @@ class _Comparison:
         self.judge: Judge | None = worker.judge()
         if self.judge is not None:
             self.transform.judge = self._collect
-        self.residue = Residue(worker.setup.residue_hosts, worker.setup.residue_paths)
+        self.residue = worker.residue()
         entry = catalogue.known(self.transform.destination.base)
         skipped = entry.untouched if entry else ()
         self.scanned = [

@@ -194,6 +194,7 @@ def _site(config: Config, at: int, facts: SourceFacts, target: TargetFacts, numb
         left_tables=tuple(table.name for table in unknown),
         user_columns=tuple(users),
         reset_passwords=config.policies.password == "reset",  # noqa: S105  a policy's name
+        headroom=config.network.headroom,
     )
 
 

@@ -15,6 +15,7 @@ from crossdock.move.chunks import Chunk
 from crossdock.move.ledger import ChunkResult
 from crossdock.wordpress.ddl import kept_charset, quoted, table_ddl
 from crossdock.wordpress.people import People
+from crossdock.wordpress.residue import Residue
 from crossdock.wordpress.rewriting import Rewriter
 from crossdock.wordpress.sitemap import SiteMap, rules
 from crossdock.wordpress.transform import TableTransform
@@ -61,6 +62,7 @@ class Worker:
         self._sessions: dict[str, Session] = {}
         self._rewriters: dict[str, Rewriter] = {}
         self._judge: Judge | None = None
+        self._residue: Residue | None = None
 
     def source(self, server: str) -> Session:
         return self._session(f"source {server}", self.setup.sources[server].open_source)
@@ -75,6 +77,11 @@ class Worker:
         if self._judge is None and self.setup.judge is not None:
             self._judge = self.setup.judge()
         return self._judge
+
+    def residue(self) -> Residue:
+        if self._residue is None:
+            self._residue = Residue(self.setup.residue_hosts, self.setup.residue_paths)
+        return self._residue
 
     def transform(self, server: str, table: Table) -> TableTransform:
         site = self.setup.site(server)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crossdock.core.config import Config, DatabaseAccess, Environment, Place, Server
 from crossdock.core.secrets import Masked
@@ -38,40 +38,42 @@ def opened(config: Config, environments: Sequence[str] = ("staging", "production
     Errors: AccessError naming the server and what to do.
     """
     with ExitStack() as stack:
-        sources = tuple(_source(config, server, stack) for server in config.servers)
+        sources = tuple(_source(server, stack) for server in config.servers)
         targets = tuple(_target(config, name, stack) for name in environments if name in config.environments)
         yield Access(sources, targets)
 
 
-def _source(config: Config, server: Server, stack: ExitStack) -> Source:
-    shell = _shell(server.name, server)
-    facts = read_wordpress(shell, server.root)
-    endpoint, transport = _database(shell, server, facts, stack)
-    return Source(server.name, shell, endpoint, facts.installation, transport)
+def _source(server: Server, stack: ExitStack) -> Source:
+    host = shell(server.name, server)
+    facts = read_wordpress(host, server.root)
+    endpoint, transport = _database(host, server, facts, stack)
+    return Source(server.name, host, endpoint, facts.installation, transport)
 
 
 def _target(config: Config, name: str, stack: ExitStack) -> Target:
     environment: Environment = config.environments[name]
-    shell = _shell(name, environment)
-    facts = read_wordpress(shell, environment.root)
-    endpoint, transport = _database(shell, environment, facts, stack)
+    host = shell(name, environment)
+    facts = read_wordpress(host, environment.root)
+    endpoint, transport = _database(host, environment, facts, stack)
     web = SiteWeb(environment.http)
-    return Target(name, shell, endpoint, facts.installation, web, transport, environment.scheme)
+    return Target(name, host, endpoint, facts.installation, web, transport, environment.scheme)
 
 
-def _shell(name: str, place: Place) -> SshHost:
+def shell(name: str, place: Place) -> SshHost:
+    """The way to a server's command line."""
     return SshHost(name, place.ssh, config_file=str(place.ssh_config) if place.ssh_config else None)
 
 
-def _database(shell: SshHost, place: Place, facts: WordPressFacts, stack: ExitStack) -> tuple[Endpoint, str]:
-    connected = connect_database(shell, _account(place.database, facts), transport=place.transport)
+def _database(host: SshHost, place: Place, facts: WordPressFacts, stack: ExitStack) -> tuple[Endpoint, str]:
+    connected = connect_database(host, _account(place.database, facts), transport=place.transport)
     stack.callback(connected.close)
-    return connected.endpoint, connected.transport
+    return replace(connected.endpoint, php_charset=facts.installation.db_charset), connected.transport
 
 
 def _account(given: DatabaseAccess | None, facts: WordPressFacts) -> DatabaseAccount:
     """wp-config's account, with whatever [database] says instead."""
-    own = DatabaseAccount(facts.db_name, facts.db_user, facts.db_password, facts.db_host, facts.db_charset)
+    here = facts.installation
+    own = DatabaseAccount(here.db_name, facts.db_user, facts.db_password, here.db_host)
     if given is None:
         return own
     host = own.host
@@ -84,5 +86,4 @@ def _account(given: DatabaseAccess | None, facts: WordPressFacts) -> DatabaseAcc
         user=given.user or own.user,
         password=Masked(given.password.reveal()) if given.password else own.password,
         host=host,
-        charset=own.charset,
     )

@@ -12,9 +12,9 @@ from crossdock.core.config import Config
 from crossdock.core.errors import BlockedError, ConfigError, StaleError
 from crossdock.core.evidence import Finding, Level, digest_of
 from crossdock.core.ports import Journal, JudgeFactory, Progress
-from crossdock.edges.php import PhpJudgeFactory
+from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
-from crossdock.hub.moves.access import Access
+from crossdock.hub.moves.access import Access, shell
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
 from crossdock.move.order import Order
@@ -106,7 +106,7 @@ class Move:
     def validate(self, environment: str) -> Result:
         """Validates one environment; a red result is kept and returned like a green one."""
         order = self._order(environment)
-        result = validate(order, self.journal, self.progress, self._judge(order))
+        result = validate(order, self.journal, self.progress, self._judge(environment))
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
         self.journal.receipt("validate", environment, data)
@@ -223,8 +223,8 @@ class Move:
             chunk_rows=self.config.policies.limits.chunk_rows,
         )
 
-    def _judge(self, order: Order) -> JudgeFactory:
-        return PhpJudgeFactory.local_or_over(order.target.shell)
+    def _judge(self, environment: str) -> JudgeFactory:
+        return JudgeAt.local_or_over(shell(environment, self.config.environments[environment]))
 
 
 def placements_json(people: Mapping[str, Sequence[Placement]]) -> dict[str, list[dict[str, Any]]]:

@@ -1,0 +1,57 @@
+"""Pages of one environment, fetched from its own address by the domains that DNS does not lead there yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from crossdock import __version__
+from crossdock.core.errors import AccessError
+
+_MAX_BODY_BYTES = 10 << 20
+
+
+@dataclass(frozen=True)
+class SiteWeb:
+    """Fetches by connecting to `address` ('host:port'; None: wherever DNS leads) with the URL's Host and SNI.
+
+    Satisfies core.ports.Web.
+    """
+
+    address: str | None = None
+    timeout_seconds: float = 30
+
+    def get(self, url: str) -> tuple[int, str, dict[str, str]]:
+        """Status, body (at most 10 MB of it), headers with lower-case names. Redirects are not followed.
+
+        Errors: AccessError (nothing answers, a certificate that does not fit, too slow).
+        """
+        parts = urlsplit(url)
+        host = parts.netloc
+        where = parts._replace(netloc=self.address).geturl() if self.address else url
+        headers = {"Host": host, "User-Agent": f"Crossdock/{__version__}", "Accept-Encoding": "identity"}
+        try:
+            with (
+                httpx.Client(timeout=self.timeout_seconds, follow_redirects=False, trust_env=False) as client,
+                client.stream(
+                    "GET", where, headers=headers, extensions={"sni_hostname": parts.hostname or ""}
+                ) as answer,
+            ):
+                body = bytearray()
+                for piece in answer.iter_bytes():
+                    body += piece
+                    if len(body) >= _MAX_BODY_BYTES:
+                        break
+                encoding = answer.charset_encoding or "utf-8"
+                text = bytes(body[:_MAX_BODY_BYTES]).decode(encoding, "replace")
+                return answer.status_code, text, {key.lower(): value for key, value in answer.headers.items()}
+        except LookupError:
+            return answer.status_code, bytes(body).decode("utf-8", "replace"), dict(answer.headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise AccessError(
+                f"no answer: {type(error).__name__}: {error}",
+                where=f"{url} at {self.address or 'its DNS address'}",
+                way_out="check [environments.*].http in crossdock.toml, and that the host serves this domain",
+            ) from error

@@ -1,0 +1,1 @@
+"""PHP scripts that run on servers, over SSH."""
