@@ -13,7 +13,6 @@ from crossdock.wordpress.catalogue import Scope
 from crossdock.wordpress.people import People
 from crossdock.wordpress.rewriting import PathRule, UrlRule
 
-
 # usermeta IDs: each server's range is this many times its range of user IDs.
 USERMETA_FACTOR = 1000
 
@@ -40,7 +39,8 @@ class StoreMap:
 
 @dataclass(frozen=True)
 class SiteMap:
-    """One installation (server) in one environment."""
+    """One installation (server) in one environment. Its users get the IDs user_base + 1 to user_base + headroom - 1
+    (headroom 0: not checked)."""
 
     server: str
     environment: str
@@ -53,6 +53,7 @@ class SiteMap:
     left_tables: tuple[str, ...] = ()
     user_columns: tuple[tuple[str, str], ...] = ()
     reset_passwords: bool = False
+    headroom: int = 0
 
     @property
     def usermeta_base(self) -> int:

@@ -5,25 +5,33 @@ Copying, following and verifying all go through `TableTransform.rows`: what was 
 
 from __future__ import annotations
 
-import json
+import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
+from crossdock.core.errors import SourceError
 from crossdock.core.tables import Column, Row, Table
 from crossdock.wordpress import catalogue
 from crossdock.wordpress.catalogue import Scope
 from crossdock.wordpress.people import People
 from crossdock.wordpress.rewriting import Rewriter
-from crossdock.wordpress.sitemap import Destination, SiteMap
+from crossdock.wordpress.sitemap import USERMETA_FACTOR, Destination, SiteMap, StoreMap
 
 # Reasons for a row to be declared as left behind.
 REBUILT = "rebuilt by the target (transients, rewrite rules)"
 MERGED = "user merged into the account of an earlier store"
 SIGNED_OUT = "login sessions end with the move"
 OTHER_BLOG = "belongs to a blog that is not moved"
+STALE_RIGHTS = "rights under a prefix that is not this WordPress's and means another blog in the target"
 
-_KEY_LIMIT = 255
+_KEY_LIMIT = 255  # characters: meta_key is varchar(255)
+_ARGS_LIMIT = 191  # bytes: longer Action Scheduler arguments stand in extended_args, and their MD5 in args
+_LONGEST_ID = 18  # digits: more is no user's ID but a guest's random session key
+# A user's ID under a name that says so, in JSON that is not itself inside a JSON string.
+_USER_ARGUMENT = re.compile(rb'("(?:user_id|customer_id)"\s*:\s*)("?)(\d{1,18})\2(?=\s*[,}])')
 
 
 @dataclass
@@ -79,22 +87,41 @@ class TableTransform:
         ]
         self._blobs = {number for number, column in enumerate(self.columns) if column.is_binary}
         self._steps = _steps(self, entry.keyed if entry else None)
+        self._finish = _finish(self)
 
     def rows(self, rows: Sequence[Row]) -> list[Row]:
         """Target rows for source rows, in order; rows left behind are gone and counted in `tally`."""
         kept: list[Row] = list(rows)
         for step in self._steps:
             kept = step(kept)
-        kept = self._rewrite(self._map_users(kept))
+        kept = self._finish(rows, self._rewrite(self._map_users(kept)))
         self.tally.rows_source += len(rows)
         self.tally.rows_target += len(kept)
         return kept
 
     def user_id(self, value: bytes | None) -> bytes | None:
-        """A user-ID value through the map; anything that is no number stays as it is."""
-        if value is None or not value.isdigit():
+        """A user-ID value through the map; anything that is no number stays as it is.
+
+        Errors: SourceError for an ID beyond the server's headroom: in the target it would be another server's user.
+        """
+        if value is None or not value.isdigit() or len(value) > _LONGEST_ID:
             return value
-        return b"%d" % self._people.target_id(int(value))
+        number = int(value)
+        if self._is_beyond(number):
+            raise SourceError(
+                f"{number} stands for a user and lies beyond the headroom of {self._site.headroom} user IDs",
+                where=f"{self._site.server}.{self.table.name}",
+                way_out="mend the row, or raise network.headroom above it, and plan again",
+            )
+        return b"%d" % self._people.target_id(number)
+
+    def named_user(self, value: bytes) -> bytes:
+        """The same for a number that is a user's ID by its name only: one beyond the headroom is something else."""
+        number = int(value)
+        return value if self._is_beyond(number) else b"%d" % self._people.target_id(number)
+
+    def _is_beyond(self, number: int) -> bool:
+        return 0 < self._site.headroom <= number
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -139,6 +166,7 @@ class TableTransform:
 
 
 Step = Callable[[list[Row]], list[Row]]
+Finish = Callable[[Sequence[Row], list[Row]], list[Row]]
 
 
 def _steps(transform: TableTransform, keyed: tuple[str, str] | None) -> list[Step]:
@@ -146,13 +174,14 @@ def _steps(transform: TableTransform, keyed: tuple[str, str] | None) -> list[Ste
     base, scope = transform.destination.base, transform.destination.scope
     index = transform._index
     if keyed and not {*keyed} <= index.keys():
-        return []
+        missing = ", ".join(sorted({*keyed} - index.keys()))
+        raise SourceError(f"the table lacks WordPress's columns {missing}", where=transform.table.name)
     if base == "users" and scope is Scope.PEOPLE:
         return [_users(transform)]
     if base == "usermeta" and scope is Scope.PEOPLE and keyed:
         return [_usermeta(transform, index["user_id"], index[keyed[0]], index[keyed[1]])]
     if base == "options" and keyed:
-        return [_options(transform, index[keyed[0]], index[keyed[1]])]
+        return [_options(transform, index[keyed[0]])]
     if base in ("postmeta", "wc_orders_meta") and keyed:
         return [_postmeta(transform, index[keyed[0]], index[keyed[1]])]
     if base == "woocommerce_sessions" and "session_key" in index:
@@ -160,6 +189,17 @@ def _steps(transform: TableTransform, keyed: tuple[str, str] | None) -> list[Ste
     if base == "actionscheduler_actions":
         return [_map_column(index[name], _scheduled(transform)) for name in ("args", "extended_args") if name in index]
     return []
+
+
+def _finish(transform: TableTransform) -> Finish:
+    """What is done last, when addresses are rewritten. It sees the source's rows, too."""
+    base, index = transform.destination.base, transform._index
+    store = transform.destination.store
+    if base == "options" and store is not None:
+        return _fixed_options(store, index["option_name"], index["option_value"])
+    if base == "actionscheduler_actions" and {"args", "extended_args"} <= index.keys():
+        return _hashed_arguments(index["args"], index["extended_args"])
+    return lambda _, rows: rows
 
 
 def _map_column(number: int, change: Callable[[bytes | None], bytes | None]) -> Step:
@@ -212,22 +252,46 @@ def _usermeta(transform: TableTransform, user_at: int, key_at: int, value_at: in
                 transform.leave(SIGNED_OUT)
                 continue
             renamed, scoped = keys.target(key)
-            if renamed is None:
+            value = keys.value(key, row[value_at])
+            if renamed is None or (value is None and row[value_at] is not None):
                 transform.leave(OTHER_BLOG)
+                continue
+            if keys.is_stale_right(key, scoped):
+                transform.leave(STALE_RIGHTS)
                 continue
             if user in people.merged and not scoped:
                 # The first account keeps the shared keys; the later store's values stay under the store's name.
-                renamed = (b"_crossdock_%s_" % site.server.encode() + renamed)[:_KEY_LIMIT]
+                renamed = _shortened(b"_crossdock_%s_" % site.server.encode() + renamed)
             cells = list(row)
-            cells[id_at] = b"%d" % (site.usermeta_base + int(row[id_at] or 0))
+            cells[id_at] = b"%d" % _usermeta_id(transform, int(row[id_at] or 0))
             if row[key_at] is not None:
                 cells[key_at] = renamed
-            if key == b"primary_blog":
-                cells[value_at] = keys.blog(row[value_at])
+            cells[value_at] = value
             made.append(tuple(cells))
         return made
 
     return step
+
+
+def _usermeta_id(transform: TableTransform, source_id: int) -> int:
+    site = transform._site
+    limit = site.headroom * USERMETA_FACTOR
+    if 0 < limit <= source_id:
+        raise SourceError(
+            f"umeta_id {source_id} lies beyond the server's range of {limit}",
+            where=f"{site.server}.{transform.table.name}",
+            way_out="raise network.headroom and plan again",
+        )
+    return site.usermeta_base + source_id
+
+
+def _shortened(key: bytes) -> bytes:
+    """A key that fits its column; a cut one ends in a hash, so that two keys never become one."""
+    text = key.decode("utf-8", "surrogateescape")
+    if len(text) <= _KEY_LIMIT:
+        return key
+    mark = "~" + hashlib.sha256(key).hexdigest()[:12]
+    return (text[: _KEY_LIMIT - len(mark)] + mark).encode("utf-8", "surrogateescape")
 
 
 class _UserKeys:
@@ -238,6 +302,14 @@ class _UserKeys:
         self._prefixes = [(one.source_prefix.encode(), one.target_prefix.encode()) for one in by_length]
         self._base = site.source_base_prefix.encode()
         self._blogs = {str(one.source_blog).encode(): str(one.target_blog).encode() for one in site.stores}
+        self._domains = {
+            urlsplit(url).netloc.lower().encode(): urlsplit(one.target_url).netloc.encode()
+            for one in site.stores
+            for url in one.source_urls
+        }
+        rights = b"|".join(sorted(catalogue.RIGHTS_USER_KEYS))
+        there = re.escape(site.target_base_prefix.encode())
+        self._rights = re.compile(rb"%s(?:\d+_)?(?:%s)\s*" % (there, rights), re.IGNORECASE)
         self._seen: dict[bytes, tuple[bytes | None, bool]] = {}
 
     def target(self, key: bytes) -> tuple[bytes | None, bool]:
@@ -249,8 +321,17 @@ class _UserKeys:
                 self._seen[key] = found
         return found
 
-    def blog(self, value: bytes | None) -> bytes | None:
-        return self._blogs.get(value or b"", value)
+    def value(self, key: bytes, value: bytes | None) -> bytes | None:
+        """A value that names a blog, for the target; None when that blog is not moved."""
+        if key == b"primary_blog":
+            return self._blogs.get(value or b"")
+        if key == b"source_domain":
+            return self._domains.get((value or b"").lower())
+        return value
+
+    def is_stale_right(self, key: bytes, scoped: bool) -> bool:
+        """Whether a key that is nobody's here (left from an earlier prefix) would give rights in a blog there."""
+        return not scoped and self._rights.fullmatch(key) is not None
 
     def _target(self, key: bytes) -> tuple[bytes | None, bool]:
         if key.startswith(catalogue.CART_KEY):
@@ -258,35 +339,29 @@ class _UserKeys:
             return (catalogue.CART_KEY + self._blogs[number], True) if number in self._blogs else (None, True)
         for stem in catalogue.SUFFIXED_USER_KEYS:
             if key.startswith(stem):
-                return self._suffixed(stem, key[len(stem) :] + b"_")
-        rest = key.removeprefix(self._base) if key.startswith(self._base) else b""
-        digits = rest.split(b"_", 1)[0] if b"_" in rest else b""
+                return self._suffixed(stem, key[len(stem) :])
+        if not key.startswith(self._base):
+            return key, False
+        digits, _, rest = key[len(self._base) :].partition(b"_")
+        of_number = bool(rest) and digits.isdigit()
         for source, target in self._prefixes:
-            if key.startswith(source) and not (source == self._base and digits.isdigit()):
+            if key.startswith(source) and not (source == self._base and of_number):
                 return target + key[len(source) :], True
-        return (None, True) if digits.isdigit() else (key, False)
+        # The first blog's, which is not moved: kept as it is, it would give rights in the network's main site.
+        return None, True
 
     def _suffixed(self, stem: bytes, prefix: bytes) -> tuple[bytes | None, bool]:
         for source, target in self._prefixes:
-            if source == prefix:
-                return stem + target[:-1], True
+            if source.rstrip(b"_") == prefix:
+                return stem + target.rstrip(b"_"), True
         return None, True
 
 
-def _options(transform: TableTransform, name_at: int, value_at: int) -> Step:
+def _options(transform: TableTransform, name_at: int) -> Step:
     store = transform.destination.store
-    assert store is not None
-    roles = store.source_prefix.encode() + b"user_roles"
-    url = store.target_url.encode()
-    fixed = {
-        b"siteurl": url,
-        b"home": url,
-        b"upload_path": b"",
-        b"upload_url_path": b"",
-        b"blog_public": b"1" if store.public else b"0",
-    }
-    if store.public:
-        del fixed[b"blog_public"]  # production keeps what the store had
+    renamed = {catalogue.CRON_OPTION: catalogue.HELD_CRON_OPTION}
+    if store is not None:
+        renamed[store.source_prefix.encode() + b"user_roles"] = store.target_prefix.encode() + b"user_roles"
 
     def step(rows: list[Row]) -> list[Row]:
         made: list[Row] = []
@@ -295,22 +370,29 @@ def _options(transform: TableTransform, name_at: int, value_at: int) -> Step:
             if catalogue.is_rebuilt_option(name):
                 transform.leave(REBUILT)
                 continue
-            cells = list(row)
-            if name == roles:
-                cells[name_at] = store.target_prefix.encode() + b"user_roles"
-            elif name == catalogue.CRON_OPTION:
-                cells[name_at] = catalogue.HELD_CRON_OPTION
-            elif name in fixed:
-                cells[value_at] = fixed[name]
-            made.append(tuple(cells))
+            made.append((*row[:name_at], renamed[name], *row[name_at + 1 :]) if name in renamed else row)
         return made
 
     return step
 
 
-def _postmeta(transform: TableTransform, key_at: int, value_at: int) -> Step:
-    special = catalogue.USER_ID_KEYS | catalogue.EDIT_LOCK_KEYS | catalogue.USED_BY_KEYS
+def _fixed_options(store: StoreMap, name_at: int, value_at: int) -> Finish:
+    """Options that the plan decides. Set last: the target's own address may be another store's source address."""
+    url = store.target_url.encode()
+    fixed = {b"siteurl": url, b"home": url, b"upload_path": b"", b"upload_url_path": b""}
+    if not store.public:
+        fixed[b"blog_public"] = b"0"  # production keeps what the store had
 
+    def finish(_: Sequence[Row], rows: list[Row]) -> list[Row]:
+        return [
+            (*row[:value_at], fixed[name], *row[value_at + 1 :]) if (name := row[name_at] or b"") in fixed else row
+            for row in rows
+        ]
+
+    return finish
+
+
+def _postmeta(transform: TableTransform, key_at: int, value_at: int) -> Step:
     def changed(key: bytes | None, value: bytes | None) -> bytes | None:
         if key in catalogue.EDIT_LOCK_KEYS:
             stamp, colon, user = (value or b"").partition(b":")
@@ -319,9 +401,9 @@ def _postmeta(transform: TableTransform, key_at: int, value_at: int) -> Step:
 
     def step(rows: list[Row]) -> list[Row]:
         return [
-            row
-            if row[key_at] not in special
-            else (*row[:value_at], changed(row[key_at], row[value_at]), *row[value_at + 1 :])
+            (*row[:value_at], changed(row[key_at], row[value_at]), *row[value_at + 1 :])
+            if catalogue.holds_user(row[key_at])
+            else row
             for row in rows
         ]
 
@@ -329,35 +411,32 @@ def _postmeta(transform: TableTransform, key_at: int, value_at: int) -> Step:
 
 
 def _scheduled(transform: TableTransform) -> Callable[[bytes | None], bytes | None]:
-    """Action Scheduler arguments: user IDs under a name that says so, in a JSON object; everything else byte-exact."""
+    """Action Scheduler arguments: user IDs under a name that says so; everything else byte-exact."""
 
-    def change(value: bytes | None) -> bytes | None:
-        if not value or (b'"user_id"' not in value and b'"customer_id"' not in value):
-            return value
-        try:
-            arguments = json.loads(value)
-        except ValueError:
-            return value
-        changes = _mapped_arguments(arguments, transform)
-        return json.dumps(arguments, separators=(",", ":")).replace("/", "\\/").encode() if changes else value
+    def mapped(found: re.Match[bytes]) -> bytes:
+        return found[1] + found[2] + transform.named_user(found[3]) + found[2]
 
-    return change
+    return lambda value: _USER_ARGUMENT.sub(mapped, value) if value else value
 
 
-def _mapped_arguments(value: object, transform: TableTransform) -> int:
-    if isinstance(value, list):
-        return sum(_mapped_arguments(one, transform) for one in value)
-    if not isinstance(value, dict):
-        return 0
-    changes = 0
-    for key, one in value.items():
-        if key in ("user_id", "customer_id") and isinstance(one, int | str) and str(one).isdigit():
-            mapped = int(transform.user_id(str(one).encode()) or 0)
-            value[key] = mapped if isinstance(one, int) else str(mapped)
-            changes += 1
-        else:
-            changes += _mapped_arguments(one, transform)
-    return changes
+def _hashed_arguments(args_at: int, extended_at: int) -> Finish:
+    """Arguments in the column that Action Scheduler looks for them in (ActionScheduler_DBStore::get_args_for_query)."""
+
+    def placed(source: Row, row: Row) -> Row:
+        extended = source[extended_at]
+        before, after = extended or source[args_at], row[extended_at] or row[args_at]
+        if before == after or after is None or (extended and source[args_at] != _md5(extended)):
+            return row
+        cells = list(row)
+        fits = len(after) <= _ARGS_LIMIT
+        cells[args_at], cells[extended_at] = (after, None) if fits else (_md5(after), after)
+        return tuple(cells)
+
+    return lambda rows, made: [placed(source, row) for source, row in zip(rows, made, strict=True)]
+
+
+def _md5(value: bytes) -> bytes:
+    return hashlib.md5(value, usedforsecurity=False).hexdigest().encode()
 
 
 def is_text(value: bytes) -> bool:
