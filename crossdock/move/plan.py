@@ -9,16 +9,17 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from crossdock.core.config import Config
+from crossdock.core.config import Config, Store
 from crossdock.core.errors import BlockedError, StaleError
 from crossdock.core.evidence import Finding, Level, digest_of
+from crossdock.core.tables import StoredCode
 from crossdock.move import assess
 from crossdock.move.survey import SourceFacts, TargetFacts
 from crossdock.wordpress import sitemap
 from crossdock.wordpress.catalogue import Scope
-from crossdock.wordpress.installation import Blog, blog_prefix
+from crossdock.wordpress.installation import Blog, blog_prefix, uploads
 from crossdock.wordpress.people import Directory, Placement, login_key, place
 from crossdock.wordpress.sitemap import SiteMap, StoreMap
 
@@ -103,22 +104,25 @@ def as_data(plan: Plan) -> dict[str, Any]:
 
 def from_json(text: str) -> Plan:
     """Reads a plan back. Errors: StaleError when its digest does not fit its content (edited by hand)."""
-    plan = TypeAdapter(Plan).validate_json(text)
-    if plan.sealed().digest != plan.digest:
-        raise StaleError(
-            "the plan's digest does not fit its content",
-            where="plan.json",
-            way_out="make it again: crossdock move plan",
-        )
+    way_out = "make it again: crossdock move plan"
+    try:
+        plan = TypeAdapter(Plan).validate_json(text)
+    except ValidationError as error:
+        raise StaleError("this is no plan of this version", where="plan.json", way_out=way_out) from error
+    # The text's own data is hashed, not what was read from it: so a key that nothing reads counts as an edit, too.
+    data = json.loads(text)
+    if digest_of(data | {"digest": ""}) != plan.digest or as_data(plan) != data:
+        raise StaleError("the plan's digest does not fit its content", where="plan.json", way_out=way_out)
     return plan
 
 
 def make(config: Config, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> Plan:
     """The plan for these facts. Findings are not its business: see `refuse_blocked`."""
     first = max(one.first_free_blog for one in targets)
+    hosts = {host for facts in sources for blog in facts.blogs for host in _hosts(blog)}
     numbers = {store.name: first + at for at, store in enumerate(config.stores)}
     sitemaps = tuple(
-        _site(config, at, facts, target, numbers) for target in targets for at, facts in enumerate(sources)
+        _site(config, at, facts, target, numbers, hosts) for target in targets for at, facts in enumerate(sources)
     )
     plan = Plan(
         project=config.project.name,
@@ -146,31 +150,13 @@ def refuse_blocked(found: Sequence[Finding]) -> None:
         )
 
 
-def _site(config: Config, at: int, facts: SourceFacts, target: TargetFacts, numbers: dict[str, int]) -> SiteMap:
+def _site(
+    config: Config, at: int, facts: SourceFacts, target: TargetFacts, numbers: dict[str, int], hosts: set[str]
+) -> SiteMap:
     here, there = facts.installation, target.installation
-    mine = [store for store in config.stores if store.server == facts.server]
     blogs = {blog.number: blog for blog in facts.blogs}
-    taken = {urlsplit(url).netloc for blog in facts.blogs for url in _declared_urls(blog)}
-    maps = []
-    for store in mine:
-        if store.blog not in blogs:
-            continue
-        blog = blogs[store.blog]
-        number = numbers[store.name]
-        maps.append(
-            StoreMap(
-                store=store.name,
-                source_blog=store.blog,
-                source_prefix=blog.prefix,
-                source_urls=_source_urls(blog, taken),
-                source_uploads=blog.uploads,
-                target_blog=number,
-                target_prefix=blog_prefix(there.table_prefix, number),
-                target_url=f"{target.scheme}://{store.domains[target.environment]}",
-                target_uploads=f"/wp-content/uploads/sites/{number}",
-                public=target.environment == "production",
-            )
-        )
+    mine = [store for store in config.stores if store.server == facts.server and store.blog in blogs]
+    maps = [_store(store, facts, blogs[store.blog], target, numbers[store.name], hosts) for store in mine]
     unknown = [
         table
         for table in facts.schema.tables
@@ -195,17 +181,48 @@ def _site(config: Config, at: int, facts: SourceFacts, target: TargetFacts, numb
         user_columns=tuple(users),
         reset_passwords=config.policies.password == "reset",  # noqa: S105  a policy's name
         headroom=config.network.headroom,
+        source_blogs=tuple(sorted(blogs)),
+    )
+
+
+def _store(store: Store, facts: SourceFacts, blog: Blog, target: TargetFacts, number: int, hosts: set[str]) -> StoreMap:
+    there = uploads(facts.installation, blog)
+    return StoreMap(
+        store=store.name,
+        source_blog=store.blog,
+        source_prefix=blog.prefix,
+        source_urls=_source_urls(blog, hosts),
+        source_uploads=there.path,
+        target_blog=number,
+        target_prefix=blog_prefix(target.installation.table_prefix, number),
+        target_url=f"{target.scheme}://{store.domains[target.environment]}",
+        target_uploads=f"/wp-content/uploads/sites/{number}",
+        public=target.environment == "production",
+        source_upload_urls=there.elsewhere,
+        source_upload_folder=there.folder,
     )
 
 
 def _declared_urls(blog: Blog) -> list[str]:
     urls = [blog.options.get("home", ""), blog.options.get("siteurl", "")]
     urls.append(f"http://{blog.domain}{blog.path}")
-    return list(dict.fromkeys(url.rstrip("/") for url in urls if urlsplit(url).netloc))
+    parts = [urlsplit(url.strip()) for url in urls]
+    return list(
+        dict.fromkeys(
+            one._replace(netloc=one.netloc.rpartition("@")[2].lower(), query="", fragment="").geturl().rstrip("/")
+            for one in parts
+            if one.netloc
+        )
+    )
+
+
+def _hosts(blog: Blog) -> set[str]:
+    return {urlsplit(url).netloc for url in _declared_urls(blog)}
 
 
 def _source_urls(blog: Blog, taken: set[str]) -> tuple[str, ...]:
-    """Every address of a blog: as declared, and each host with and without www, unless another blog has that host."""
+    """Every address of a blog: as declared, and each host with and without www, unless `taken` has that host: another
+    blog, on this server or another, is declared to live there."""
     urls = _declared_urls(blog)
     for url in list(urls):
         parts = urlsplit(url)
@@ -245,8 +262,7 @@ def _stored_code(facts: SourceFacts, sitemaps: Sequence[SiteMap]) -> list[CodePl
     sites = [one for one in sitemaps if one.server == facts.server]
     made = []
     for code in facts.schema.stored_code:
-        carried = [one.destination(code.table or code.name) for one in sites]
-        if any(one is None for one in carried) or code.table in sites[0].left_tables:
+        if why_code_is_left(code, sites[0]):
             continue
         names = {}
         for one in sites:
@@ -257,6 +273,16 @@ def _stored_code(facts: SourceFacts, sitemaps: Sequence[SiteMap]) -> list[CodePl
                 names[one.environment] = _trigger_name(one, code.name)
         made.append(CodePlan(facts.server, code.kind, code.name, names))
     return made
+
+
+def why_code_is_left(code: StoredCode, site: SiteMap) -> str:
+    """Why a view or trigger is not made again at the target; '' when it is."""
+    there = site.destination(code.table or code.name)
+    if there is None or code.table in site.left_tables:
+        return "belongs to no store that moves"
+    if there.scope is not Scope.BLOG:
+        return "stands on a table that all stores share in the target"
+    return ""
 
 
 def _trigger_name(site: SiteMap, name: str) -> str:

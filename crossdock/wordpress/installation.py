@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,50 @@ class Blog:
     options: dict[str, str] = field(default_factory=dict)
     flags: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def uploads(self) -> str:
-        """The uploads' URL path below the site, as WordPress computes it when no option overrides it."""
-        custom = self.options.get("upload_path", "").strip("/")
-        if custom and not custom.startswith("wp-content/uploads") and not self.options["upload_path"].startswith("/"):
-            return "/" + custom
-        return "/wp-content/uploads" if self.number == 1 else f"/wp-content/uploads/sites/{self.number}"
+
+@dataclass(frozen=True)
+class Uploads:
+    """Where a blog's uploads are: the URL path below the site, the absolute folder, and addresses on other hosts that
+    serve them."""
+
+    path: str
+    folder: str
+    elsewhere: tuple[str, ...] = ()
+
+
+def uploads(here: Installation, blog: Blog) -> Uploads:
+    """As WordPress computes it (_wp_upload_dir), for networks without ms-files rewriting."""
+    root = here.root.rstrip("/")
+    content, elsewhere = _content_path(here, blog)
+    folder = (here.content_dir.rstrip("/") or root + "/wp-content") + "/uploads"
+    path = content + "/uploads"
+    custom = blog.options.get("upload_path", "").strip()
+    if custom and custom != "wp-content/uploads":
+        # An absolute upload_path changes the folder only: WordPress has no address to derive from it.
+        folder = custom.rstrip("/") if custom.startswith("/") else f"{root}/{custom.strip('/')}"
+        path = path if custom.startswith("/") else "/" + custom.strip("/")
+    if here.uploads.strip("/"):
+        folder, path = f"{root}/{here.uploads.strip('/')}", "/" + here.uploads.strip("/")
+        elsewhere = ()
+    other = blog.options.get("upload_url_path", "").rstrip("/")
+    if urlsplit(other).netloc:
+        elsewhere = (other,)
+    suffix = f"/sites/{blog.number}" if here.multisite and blog.number != 1 else ""
+    return Uploads(path + suffix, folder + suffix, tuple(one + suffix for one in elsewhere))
+
+
+def _content_path(here: Installation, blog: Blog) -> tuple[str, tuple[str, ...]]:
+    """WP_CONTENT_URL as a path below the site; or its usual path, and its uploads' address on another host."""
+    content = urlsplit(here.content_url.rstrip("/"))
+    if not content.netloc:
+        return "/wp-content", ()
+    sites = [urlsplit(blog.options.get(name, "").rstrip("/")) for name in ("siteurl", "home")]
+    below = [site.path for site in sites if site.netloc == content.netloc]
+    if not below:
+        # In a network the constant is the first blog's address; each blog serves the content by its own.
+        return ("/wp-content", ()) if here.multisite else ("/wp-content", (content.geturl() + "/uploads",))
+    start = max((path for path in below if f"{content.path}/".startswith(f"{path}/")), key=len, default="")
+    return content.path[len(start) :], ()
 
 
 def blog_prefix(base_prefix: str, number: int) -> str:

@@ -22,7 +22,8 @@ class StoreMap:
     """One blog of the source and the blog it becomes. URLs are scheme://host[/path] without trailing slash.
 
     `source_urls` are every address the store answers by (siteurl, home, www and bare); `*_uploads` are URL paths below
-    the site, `/wp-content/uploads` like.
+    the site, `/wp-content/uploads` like; `source_upload_urls` are addresses elsewhere (a CDN) that serve the uploads;
+    `source_upload_folder` is their absolute folder, by default root + source_uploads.
     """
 
     store: str
@@ -35,12 +36,14 @@ class StoreMap:
     target_url: str
     target_uploads: str
     public: bool
+    source_upload_urls: tuple[str, ...] = ()
+    source_upload_folder: str = ""
 
 
 @dataclass(frozen=True)
 class SiteMap:
     """One installation (server) in one environment. Its users get the IDs user_base + 1 to user_base + headroom - 1
-    (headroom 0: not checked)."""
+    (headroom 0: not checked). `source_blogs`: every blog that is there, moved or not; (1,) is a single site."""
 
     server: str
     environment: str
@@ -54,6 +57,7 @@ class SiteMap:
     user_columns: tuple[tuple[str, str], ...] = ()
     reset_passwords: bool = False
     headroom: int = 0
+    source_blogs: tuple[int, ...] = ()
 
     @property
     def usermeta_base(self) -> int:
@@ -65,12 +69,16 @@ class SiteMap:
         for store in self.stores:
             if not table.startswith(store.source_prefix):
                 continue
-            rest = table[len(store.source_prefix) :]
-            if store.source_prefix == self.source_base_prefix and re.match(r"\d+_", rest):
-                continue  # wp_2_posts is blog 2's, not blog 1's table "2_posts"
+            if store.source_prefix == self.source_base_prefix and self._is_numbered(table):
+                continue
             if best is None or len(store.source_prefix) > len(best.source_prefix):
                 best = store
         return best
+
+    def _is_numbered(self, table: str) -> bool:
+        """Whether a table is another blog's: wp_2_posts is blog 2's; but without a blog 404, wp_404_log is blog 1's."""
+        number = re.match(r"(\d+)_", table[len(self.source_base_prefix) :])
+        return number is not None and (not self.source_blogs or int(number[1]) in self.source_blogs)
 
     def maps_key(self, table: Table) -> bool:
         """Whether the table's integer key is itself a user's ID: its rows then change places, so a range of source keys
@@ -110,38 +118,44 @@ class Destination:
 
 def rules(maps: tuple[SiteMap, ...] | list[SiteMap], here: SiteMap) -> tuple[UrlRule | PathRule, ...]:
     """The rewriting rules for one installation's values: every store's addresses (stores link to each other), and this
-    installation's own server paths and root-relative upload paths."""
+    installation's own server paths and root-relative upload paths. Its own stores' addresses come first."""
     found: dict[tuple[str, str], UrlRule | PathRule] = {}
-    for site in maps:
+    for site in sorted(maps, key=lambda one: one.server != here.server):
         for store in site.stores:
-            for rule in _store_rules(store):
-                found.setdefault((rule.source_host, rule.source_path), rule)
+            for rule in _store_rules(store, site.stores):
+                found.setdefault((rule.source_host.lower(), rule.source_path), rule)
+    root, there = here.source_root.rstrip("/"), here.target_root.rstrip("/")
     for store in here.stores:
-        source, target = store.source_uploads, store.target_uploads
-        if source != target:
-            root, there = here.source_root, here.target_root
-            found.setdefault(("server", root + source), PathRule(root + source, there + target, "server"))
-            if len(here.stores) == 1 or store.source_blog != 1:
+        to_path = urlsplit(store.target_url).path.rstrip("/")
+        for path in dict.fromkeys(urlsplit(url).path.rstrip("/") for url in store.source_urls):
+            source, target = path + store.source_uploads, to_path + store.target_uploads
+            if source != target:
                 found.setdefault(("relative", source), PathRule(source, target, "relative"))
-    if here.source_root != here.target_root:
-        found.setdefault(("server", here.source_root), PathRule(here.source_root, here.target_root, "server"))
+        folder = store.source_upload_folder or root + store.source_uploads
+        if folder != there + store.target_uploads and (root or store.source_upload_folder):
+            found.setdefault(("server", folder), PathRule(folder, there + store.target_uploads, "server"))
+    if root and root != there:
+        found.setdefault(("server", root), PathRule(root, there, "server"))
     return tuple(found.values())
 
 
-def _store_rules(store: StoreMap) -> list[UrlRule]:
+def _store_rules(store: StoreMap, siblings: tuple[StoreMap, ...]) -> list[UrlRule]:
+    """`siblings`: all stores of the installation. Blogs of a multisite share one root, so that each address serves
+    every blog's uploads."""
     target = urlsplit(store.target_url)
-    to_host, to_path = target.netloc, target.path.rstrip("/")
+    scheme, to_host, to_path = target.scheme, target.netloc, target.path.rstrip("/")
     made: list[UrlRule] = []
     for url in store.source_urls:
         source = urlsplit(url)
         path = source.path.rstrip("/")
-        if store.source_uploads != store.target_uploads:
-            made.append(
-                UrlRule(
-                    source.netloc, path + store.source_uploads, target.scheme, to_host, to_path + store.target_uploads
-                )
-            )
-        made.append(UrlRule(source.netloc, path, target.scheme, to_host, to_path))
+        for one in (store, *(other for other in siblings if other is not store)):
+            if one.source_uploads != one.target_uploads:
+                uploads = path + one.source_uploads
+                made.append(UrlRule(source.netloc, uploads, scheme, to_host, to_path + one.target_uploads))
+        made.append(UrlRule(source.netloc, path, scheme, to_host, to_path))
+    for url in store.source_upload_urls:
+        source = urlsplit(url)
+        made.append(UrlRule(source.netloc, source.path.rstrip("/"), scheme, to_host, to_path + store.target_uploads))
     return made
 
 

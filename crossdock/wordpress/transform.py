@@ -301,6 +301,7 @@ class _UserKeys:
         by_length = sorted(site.stores, key=lambda store: -len(store.source_prefix))
         self._prefixes = [(one.source_prefix.encode(), one.target_prefix.encode()) for one in by_length]
         self._base = site.source_base_prefix.encode()
+        self._has_numbers = site.source_blogs != (1,)
         self._blogs = {str(one.source_blog).encode(): str(one.target_blog).encode() for one in site.stores}
         self._domains = {
             urlsplit(url).netloc.lower().encode(): urlsplit(one.target_url).netloc.encode()
@@ -343,7 +344,7 @@ class _UserKeys:
         if not key.startswith(self._base):
             return key, False
         digits, _, rest = key[len(self._base) :].partition(b"_")
-        of_number = bool(rest) and digits.isdigit()
+        of_number = self._has_numbers and bool(rest) and digits.isdigit()
         for source, target in self._prefixes:
             if key.startswith(source) and not (source == self._base and of_number):
                 return target + key[len(source) :], True
@@ -399,13 +400,19 @@ def _postmeta(transform: TableTransform, key_at: int, value_at: int) -> Step:
             return stamp + colon + (transform.user_id(user) or b"") if colon else value
         return transform.user_id(value)
 
+    plain: set[bytes | None] = set()
+
     def step(rows: list[Row]) -> list[Row]:
-        return [
-            (*row[:value_at], changed(row[key_at], row[value_at]), *row[value_at + 1 :])
-            if catalogue.holds_user(row[key_at])
-            else row
-            for row in rows
-        ]
+        made: list[Row] = []
+        for row in rows:
+            key = row[key_at]
+            if key in plain or not catalogue.holds_user(key):
+                if len(plain) < 10_000:
+                    plain.add(key)  # a set is asked five times as fast as the catalogue
+                made.append(row)
+            else:
+                made.append((*row[:value_at], changed(key, row[value_at]), *row[value_at + 1 :]))
+        return made
 
     return step
 
