@@ -45,7 +45,7 @@ register_shutdown_function(static function () {
             ob_end_clean();
         }
         $why = $error ? $error['message'] . ' in ' . $error['file'] . ':' . $error['line'] : 'WordPress ended the request (a redirect, or no such site)';
-        fwrite(STDOUT, "\nCROSSDOCK" . json_encode(['error' => substr($why, 0, 500)], JSON_INVALID_UTF8_SUBSTITUTE));
+        echo "\nCROSSDOCK" . json_encode(['error' => substr($why, 0, 500)], JSON_INVALID_UTF8_SUBSTITUTE);
     }
 });
 chdir($crossdock['root']);
@@ -203,5 +203,5 @@ while (ob_get_level()) {
     ob_end_clean();
 }
 $GLOBALS['crossdock_done'] = true;
-fwrite(STDOUT, "\nCROSSDOCK" . json_encode($made, JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE));
+echo "\nCROSSDOCK" . json_encode($made, JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
 exit(0);

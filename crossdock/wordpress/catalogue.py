@@ -76,7 +76,7 @@ TABLES: dict[str, Known] = {
     "wc_download_log": Known(user_columns=("user_id",)),
     # WooCommerce: analytics. customer_id there is wc_customer_lookup's own key, not a user
     "wc_customer_lookup": Known(user_columns=("user_id",), plain_columns=("customer_id",)),
-    "wc_order_stats": Known(plain_columns=("customer_id",)),
+    "wc_order_stats": Known(plain_columns=("customer_id", "returning_customer")),
     "wc_order_product_lookup": Known(plain_columns=("customer_id",)),
     "wc_order_tax_lookup": _PLAIN,
     "wc_order_coupon_lookup": _PLAIN,

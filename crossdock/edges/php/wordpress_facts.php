@@ -6,7 +6,7 @@ ini_set('display_errors', '0');
 $root = rtrim($argv[1], '/');
 function crossdock_end($facts)
 {
-    fwrite(STDOUT, "\nCROSSDOCK" . json_encode($facts, JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES));
+    echo "\nCROSSDOCK" . json_encode($facts, JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES);
     exit(0);
 }
 if (!is_readable("$root/wp-includes/version.php")) {
