@@ -37,6 +37,15 @@ $GLOBALS['wp_filter'] = [
     'pre_wp_mail' => [PHP_INT_MAX => [['function' => $yes, 'accepted_args' => 1]]],
     'doing_it_wrong_trigger_error' => [1 => [['function' => static function () { return false; }, 'accepted_args' => 1]]],
 ];
+if (empty($crossdock['woocommerce'])) {
+    // Plugins that only one side has would make the two readings differ: WordPress alone reads both.
+    $none = static function () {
+        return [];
+    };
+    foreach (['pre_option_active_plugins', 'pre_site_option_active_sitewide_plugins'] as $name) {
+        $GLOBALS['wp_filter'][$name] = [PHP_INT_MAX => [['function' => $none, 'accepted_args' => 1]]];
+    }
+}
 ob_start();
 register_shutdown_function(static function () {
     $error = error_get_last();
