@@ -11,7 +11,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -70,7 +78,9 @@ class LiveProgress:
             self._bar.update(self._task, completed=self._rows, place=place, pace=self._pace())
         elif time.monotonic() - self._told >= QUIET_SECONDS:
             self._told = time.monotonic()
-            self._tell(f"{self._stage}: {self._rows:,} of about {self._rows_total:,} rows, {self._pace()} ({place})")
+            left = f", about {self._seconds_left():,.0f} s left" if self._rows_total else ""
+            done = f"{self._rows:,} of about {self._rows_total:,} rows"
+            self._tell(f"{self._stage}: {done}, {self._pace()}{left} ({place})")
 
     def finish(self) -> None:
         if not self._stage:
@@ -86,6 +96,10 @@ class LiveProgress:
         seconds = max(time.monotonic() - self._began, 0.001)
         return f"{self._rows / seconds:,.0f} rows/s, {decimal(int(self._bytes / seconds))}/s"
 
+    def _seconds_left(self) -> float:
+        seconds = time.monotonic() - self._began
+        return seconds * max(self._rows_total - self._rows, 0) / max(self._rows, 1)
+
     def _tell(self, line: str) -> None:
         self._console.print(line, markup=False)
 
@@ -96,6 +110,7 @@ def _bar(console: Console) -> Progress:
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         TextColumn("{task.fields[pace]}", markup=False),
         TextColumn("{task.fields[place]}", markup=False, style="dim"),
         console=console,

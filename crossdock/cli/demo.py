@@ -163,7 +163,8 @@ def _tell(lab: Lab, state: Path, facts: dict[str, Any]) -> None:
     out.print(
         f"\n{facts['stores']} stores moved to staging and production in {total} s: {facts['rows_moved']:,} of "
         f"{facts['rows_source']:,} rows moved and {facts['rows_declared']:,} declared; "
-        f"{facts['rows_missing']} missing, {facts['rows_extra']} extra, {facts['rows_different']} different; {facts['oracle_failures']} values broken; "
+        f"{facts['rows_missing']} missing, {facts['rows_extra']} extra, {facts['rows_different']} different; "
+        f"{facts['oracle_failures']} values broken; "
         f"{facts['source_urls_left']} old addresses left.",
         style="bold",
     )

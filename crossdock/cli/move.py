@@ -72,7 +72,11 @@ def assess_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False)
 
 
 @app.command("plan")
-def plan_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def plan_command(
+    config: ConfigFile = DEFAULT_CONFIG,
+    tables: Annotated[bool, typer.Option("--tables", help="Print where every table goes.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Make the plan: blog numbers, domains, paths, tables, people, what is left behind and why. Changes nothing.
 
     Ends with exit code 4 while findings block. Nothing is applied without a plan, and none whose facts have changed.
@@ -87,7 +91,7 @@ def plan_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -
             facts | {"people": placements_json(planned.people), "findings": [one.as_json() for one in planned.findings]}
         )
     else:
-        print_plan(planned)
+        print_plan(planned, tables=tables)
         _print_findings(planned.findings)
     _end_blocked(planned.findings)
 
@@ -196,7 +200,7 @@ def print_assessment(made: Assessment) -> None:
     print_table(["Target", "WordPress", "Network", "Database", "Local infile", "Way"], targets)
 
 
-def print_plan(planned: Planned) -> None:
+def print_plan(planned: Planned, *, tables: bool = False) -> None:
     """The plan for people."""
     drawn = planned.plan
     for environment in ("staging", "production"):
@@ -215,6 +219,10 @@ def print_plan(planned: Planned) -> None:
     if left:
         out.print("\nTables that are not carried", style="bold")
         print_table(["Server", "Table", "Why"], left)
+    if tables:
+        out.print("\nTables", style="bold")
+        rows = [[one.server, one.source, *one.targets.values()] for one in drawn.tables if one.disposition == "carry"]
+        print_table(["Server", "Table", *(f"in {one.environment}" for one in drawn.networks)], rows)
     out.print("\nLeft behind or rebuilt", style="bold")
     print_table(["What", "Why"], [list(one) for one in drawn.left_behind])
     people = [

@@ -30,6 +30,7 @@ def findings(config: Config, sources: Sequence[SourceFacts], targets: Sequence[T
         found += _users_within(facts, config.network.headroom)
     for target in targets:
         found += _target(target)
+    found += _across(sources)
     found += decisions.leftovers()
     order = list(Level)
     return sorted(found, key=lambda one: (order.index(one.level), one.code, one.place))
@@ -163,6 +164,16 @@ def _table(server: str, table: Table, name: str, place: str, decisions: _Decisio
         yield Finding("table.charset", Level.INFO, place, f"{', '.join(legacy)} becomes utf8mb4")
 
 
+def _across(sources: Sequence[SourceFacts]) -> Iterable[Finding]:
+    counts = conflicts(sources)
+    if any(counts.values()):
+        text = (
+            f"{counts['same_email']} people are on several servers with one e-mail address, "
+            f"{counts['same_login_other_person']} logins belong to different people"
+        )
+        yield Finding("user.across-servers", Level.INFO, "people", text, "the plan names each decision", dict(counts))
+
+
 # -- the target ------------------------------------------------------------------------------------------------------
 
 
@@ -213,13 +224,20 @@ def people_findings(placements: Mapping[str, Sequence[Placement]]) -> Iterable[F
             yield Finding("user.conflicts", Level.INFO, server, text, data={"merged": merged, "renamed": renamed})
 
 
-def same_logins(facts: Sequence[SourceFacts]) -> int:
-    """How many logins occur on more than one server."""
-    seen: dict[str, set[str]] = {}
+def conflicts(facts: Sequence[SourceFacts]) -> dict[str, int]:
+    """How many people are on several servers by e-mail, and how many logins belong to different people there."""
+    servers: dict[str, set[str]] = {}
+    holders: dict[str, set[str]] = {}
     for one in facts:
         for user in one.users:
-            seen.setdefault(login_key(user.login), set()).add(one.server)
-    return sum(len(servers) > 1 for servers in seen.values())
+            key = email_key(user.email)
+            if key:
+                servers.setdefault(key, set()).add(one.server)
+            holders.setdefault(login_key(user.login), set()).add(key or f"{one.server}:{user.id}")
+    return {
+        "same_email": sum(len(places) > 1 for places in servers.values()),
+        "same_login_other_person": sum(len(people) > 1 for people in holders.values()),
+    }
 
 
 # -- facts as data ---------------------------------------------------------------------------------------------------

@@ -1,11 +1,17 @@
-"""The same promises on PostgreSQL. Needs a server: CROSSDOCK_TEST_POSTGRES=postgresql:///postgres?host=/run/postgresql"""
+"""The same promises on PostgreSQL: a server of our own where its programs are installed, or the one that
+CROSSDOCK_TEST_POSTGRES names (postgresql:///postgres?host=/run/postgresql)."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,17 +23,48 @@ import pytest
 from crossdock.core.errors import LockedError
 from crossdock.hub.boot import Hub, booted
 
-SERVER = os.environ.get("CROSSDOCK_TEST_POSTGRES", "")
-pytestmark = pytest.mark.skipif(not SERVER, reason="CROSSDOCK_TEST_POSTGRES names no server")
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+@pytest.fixture(scope="module")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server that listens on a socket of its own."""
+    if given := os.environ.get("CROSSDOCK_TEST_POSTGRES"):
+        yield given
+        return
+    if not PROGRAMS:
+        pytest.skip("PostgreSQL is not installed, and CROSSDOCK_TEST_POSTGRES names no server")
+    # PostgreSQL refuses to run as root, and its account must reach the folder.
+    who = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="crossdock-pg-"))
+    if who:
+        shutil.chown(folder, "nobody", "nogroup")
+    data, programs = folder / "data", PROGRAMS[-1].parent
+    make = [programs / "initdb", "-D", data, "-U", "crossdock", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+    subprocess.run(make, check=True, capture_output=True, cwd="/", **who)
+    serve = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+    process = subprocess.Popen(serve, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", **who)
+    url = f"postgresql://crossdock@/postgres?host={folder}"
+    try:
+        for _ in range(100):
+            with contextlib.suppress(psycopg.OperationalError):
+                psycopg.connect(url).close()
+                break
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
+def url(server_url: str) -> Iterator[str]:
     """A new, empty database."""
     name = f"crossdock_test_{secrets.token_hex(4)}"
-    with psycopg.connect(SERVER, autocommit=True) as server:
+    with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}".encode())
-        yield urlsplit(SERVER)._replace(path=f"/{name}").geturl().replace("postgresql:/c", "postgresql:///c")
+        yield urlsplit(server_url)._replace(path=f"/{name}").geturl().replace("postgresql:/c", "postgresql:///c")
         server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 

@@ -43,7 +43,7 @@ class Assessment:
                 table.name: {"engine": table.engine, "rows": table.rows_estimate, "bytes": table.bytes_estimate}
                 for table in one.schema.tables
             }
-        facts["same_logins"] = assess.same_logins(self.sources)
+        facts["conflicts"] = assess.conflicts(self.sources)
         facts["findings"] = [one.as_json() for one in self.findings]
         return facts
 
