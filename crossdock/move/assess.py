@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from crossdock.core.config import Config, Store
+from crossdock.core.errors import SourceError
 from crossdock.core.evidence import Finding, Level, digest_of
 from crossdock.core.tables import Table
 from crossdock.move.survey import SourceFacts, TargetFacts
-from crossdock.wordpress import catalogue
+from crossdock.wordpress import catalogue, ddl
 from crossdock.wordpress.installation import Blog, blog_prefix
 from crossdock.wordpress.people import Placement, email_key, login_key
 
+_NAME_LIMIT = 64
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 _NEEDED = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES")
 
@@ -26,10 +28,12 @@ def findings(config: Config, sources: Sequence[SourceFacts], targets: Sequence[T
         stores = [store for store in config.stores if store.server == facts.server]
         found += _server(facts, stores)
         found += _tables(facts, stores, decisions)
+        found += _code(facts, stores, decisions)
         found += _against_target(facts, targets)
+        found += _names(facts, targets, len(config.stores))
         found += _users_within(facts, config.network.headroom)
     for target in targets:
-        found += _target(target)
+        found += _target(target, config.network.headroom)
     found += _across(sources)
     found += decisions.leftovers()
     order = list(Level)
@@ -58,6 +62,14 @@ class _Decisions:
         told = f"decided: {given.choice}, by {given.by or 'nobody named'} ({given.reason or 'no reason given'})"
         return given.choice, [Finding(code, Level.INFO, place, f"{text}; {told}", data={"decision": key})]
 
+    def is_given(self, key: str) -> bool:
+        return key in self._given
+
+    def choice(self, key: str) -> str:
+        """What was chosen under a key, without asking."""
+        given = self._given.get(key)
+        return given.choice if given else ""
+
     def leftovers(self) -> Iterable[Finding]:
         for key in sorted(set(self._given) - self._used):
             text = f'decision "{key}" answers no question'
@@ -68,6 +80,35 @@ def decided(config: Config, key: str) -> str:
     """The choice that stands under a decision key, or ''."""
     given = config.decisions.get(key)
     return given.choice if given else ""
+
+
+def left_tables(config: Config, facts: SourceFacts) -> tuple[str, ...]:
+    """Tables that a decision leaves behind. A table that the catalogue knows can't be left."""
+    base = facts.installation.table_prefix
+    return tuple(
+        table.name
+        for table in facts.schema.tables
+        if catalogue.known(owner_of(table.name, base, facts.blogs)[1]) is None
+        and decided(config, f"table:{facts.server}:{table.name}") == "leave"
+    )
+
+
+def user_columns(config: Config, facts: SourceFacts) -> tuple[tuple[str, str], ...]:
+    """(table, column) that hold user IDs by decision."""
+    base = facts.installation.table_prefix
+    return tuple(
+        (table.name, column)
+        for table in facts.schema.tables
+        for column in _askable(owner_of(table.name, base, facts.blogs)[1], table)
+        if decided(config, f"column:{facts.server}:{table.name}.{column}") == "user"
+    )
+
+
+def _askable(name: str, table: Table) -> tuple[str, ...]:
+    """Columns that a decision can speak of: those that are asked about, and any of a table that nobody knows."""
+    if catalogue.known(name) is None:
+        return tuple(column.name for column in table.stored_columns)
+    return catalogue.open_columns(name, table)
 
 
 # -- one source ------------------------------------------------------------------------------------------------------
@@ -92,6 +133,9 @@ def _server(facts: SourceFacts, stores: Sequence[Store]) -> Iterable[Finding]:
 
 
 def _users_within(facts: SourceFacts, headroom: int) -> Iterable[Finding]:
+    if any(user.id <= 0 for user in facts.users):
+        text = "a user has the ID 0, which means nobody"
+        yield Finding("user.zero", Level.BLOCK, facts.server, text, "give the user another ID, or delete the row")
     beyond = [user.id for user in facts.users if user.id >= headroom]
     if beyond:
         text = f"{len(beyond)} user IDs lie beyond the headroom of {headroom} (largest: {max(beyond)})"
@@ -119,7 +163,9 @@ def _tables(facts: SourceFacts, stores: Sequence[Store], decisions: _Decisions) 
             text = f"the table has not the prefix {base} of this WordPress"
             yield from decisions.ask(key, ("leave",), "table.foreign", place, text)[1]
         elif owner is None or owner.number in moved:
-            yield from _table(facts.server, table, name, place, decisions)
+            carried = yield from _table(facts.server, table, name, place, decisions)
+            if carried:
+                yield from _references(facts, table, place, stores, decisions)
 
 
 def owner_of(table: str, base_prefix: str, blogs: Sequence[Blog]) -> tuple[Blog | None, str]:
@@ -138,19 +184,36 @@ def owner_of(table: str, base_prefix: str, blogs: Sequence[Blog]) -> tuple[Blog 
     return first, name
 
 
-def _table(server: str, table: Table, name: str, place: str, decisions: _Decisions) -> Iterable[Finding]:
-    choice = "carry"
-    if catalogue.known(name) is None:
+def _table(server: str, table: Table, name: str, place: str, decisions: _Decisions) -> Generator[Finding, None, bool]:
+    """Yields findings; returns whether the table is carried."""
+    choice, entry = "carry", catalogue.known(name)
+    if entry is not None and entry.scope is catalogue.Scope.NETWORK:
+        return False
+    if entry is None:
         columns = ", ".join(column.name for column in table.columns[:8])
         text = f"the catalogue does not know this table (columns: {columns}; about {table.rows_estimate} rows)"
         choice, told = decisions.ask(f"table:{server}:{table.name}", ("carry", "leave"), "table.unknown", place, text)
         yield from told
     if choice != "carry":
-        return
-    for column in catalogue.open_columns(name, table):
+        return False
+    asked = catalogue.open_columns(name, table)
+    for column in _askable(name, table):
         key = f"column:{server}:{table.name}.{column}"
-        text = f"column {column} looks like user IDs: map them, or are they plain numbers?"
-        yield from decisions.ask(key, ("user", "plain"), "column.user-shaped", place, text)[1]
+        if column in asked or decisions.is_given(key):
+            text = f"column {column} looks like user IDs: map them, or are they plain numbers?"
+            yield from decisions.ask(key, ("user", "plain"), "column.user-shaped", place, text)[1]
+    yield from _storage(table, place)
+    return True
+
+
+def _storage(table: Table, place: str) -> Iterable[Finding]:
+    """What becomes of a carried table's keys, engine and character sets."""
+    try:
+        ddl.table_ddl(table, lambda one: one, constraint_prefix="")
+    except SourceError as error:
+        yield Finding("table.ddl", Level.BLOCK, place, error.what, "change the table, or leave it behind")
+    if "\n PARTITION BY " in table.create_sql:
+        yield Finding("table.partitions", Level.INFO, place, "partitions are not made again")
     auto = next((column.name for column in table.columns if column.auto_increment), None)
     if auto and not any(key.columns[0] == auto for key in table.keys):
         text = f"AUTO_INCREMENT column {auto} leads no index (MyISAM only): InnoDB can't hold this table"
@@ -174,11 +237,65 @@ def _across(sources: Sequence[SourceFacts]) -> Iterable[Finding]:
         yield Finding("user.across-servers", Level.INFO, "people", text, "the plan names each decision", dict(counts))
 
 
+def _references(
+    facts: SourceFacts, table: Table, place: str, stores: Sequence[Store], decisions: _Decisions
+) -> Iterable[Finding]:
+    base, moved = facts.installation.table_prefix, {store.blog for store in stores}
+    for there in ddl.references(table):
+        owner, name = owner_of(there, base, facts.blogs)
+        entry = catalogue.known(name)
+        network = entry is not None and entry.scope is catalogue.Scope.NETWORK
+        left = entry is None and decisions.choice(f"table:{facts.server}:{there}") == "leave"
+        if not name or network or left or (owner is not None and owner.number not in moved):
+            text = f"a foreign key refers to {there}, which is not carried"
+            yield Finding("table.reference", Level.BLOCK, place, text, "leave this table behind, too, or drop the key")
+
+
+def _code(facts: SourceFacts, stores: Sequence[Store], decisions: _Decisions) -> Iterable[Finding]:
+    """Views and triggers: what can't be read or is not made again."""
+    base, moved = facts.installation.table_prefix, {store.blog for store in stores}
+    for code in facts.schema.stored_code:
+        place = f"{facts.server}: {code.kind} {code.name}"
+        on = code.table or code.name
+        owner, name = owner_of(on, base, facts.blogs)
+        if decisions.choice(f"table:{facts.server}:{code.table}") == "leave" or (owner and owner.number not in moved):
+            continue
+        if not name:
+            text = f"its name has not the prefix {base}: it is not made again"
+            key = f"{code.kind}:{facts.server}:{code.name}"
+            yield from decisions.ask(key, ("leave",), "code.foreign", place, text)[1]
+        elif owner is None:
+            text = f"stands on {on}, which all stores share in the target: it is not made again"
+            key = f"{code.kind}:{facts.server}:{code.name}"
+            yield from decisions.ask(key, ("leave",), "code.shared", place, text)[1]
+        elif not code.create_sql:
+            way_out = "grant SHOW VIEW and TRIGGER on the source's schema"
+            yield Finding("code.unreadable", Level.BLOCK, place, "the account may not read its definition", way_out)
+        else:
+            yield Finding("code.carried", Level.INFO, place, "is made again, with the target account as its definer")
+
+
+def _names(facts: SourceFacts, targets: Sequence[TargetFacts], stores: int) -> Iterable[Finding]:
+    """Table names that grow beyond 64 characters."""
+    base = facts.installation.table_prefix
+    for target in targets:
+        longest = f"{target.installation.table_prefix}{target.first_free_blog + stores}_"
+        for table in facts.schema.tables:
+            owner, name = owner_of(table.name, base, facts.blogs)
+            if owner is not None and len(longest + name) > _NAME_LIMIT:
+                text = f"its name grows longer than {_NAME_LIMIT} characters in the target"
+                place = f"{facts.server}.{table.name}"
+                yield Finding("table.long-name", Level.BLOCK, place, text, "rename it at the source, or drop it")
+
+
 # -- the target ------------------------------------------------------------------------------------------------------
 
 
-def _target(target: TargetFacts) -> Iterable[Finding]:
+def _target(target: TargetFacts, headroom: int) -> Iterable[Finding]:
     place = f"environment {target.environment}"
+    if target.largest_user >= headroom:
+        text = f"the host's own users reach ID {target.largest_user}, into the first server's range"
+        yield Finding("target.users", Level.BLOCK, place, text, "raise network.headroom above it")
     if target.occupied:
         text = f"the target is not empty: {'; '.join(target.occupied[:5])}"
         way_out = "empty it by the host's panel, or name an empty multisite"
@@ -204,6 +321,11 @@ def _against_target(facts: SourceFacts, targets: Sequence[TargetFacts]) -> Itera
         if packet < int(facts.mysql.variables.get("max_allowed_packet", "0") or 0):
             text = f"max_allowed_packet is {packet // 2**20} MiB: a row beyond it can't be written"
             yield Finding("target.packet", Level.WARN, place, text, "ask the host to raise it if such a row exists")
+        hosts_own = {key for user in target.host_users if (key := email_key(user.email))}
+        alike = sum(email_key(user.email) in hosts_own for user in facts.users)
+        if alike:
+            text = f"{alike} users have the e-mail address of one of the host's own accounts: they stay separate"
+            yield Finding("user.host-email", Level.WARN, place, text, "sign-in by e-mail finds either of the two")
         for blog in facts.blogs:
             theme = blog.options.get("stylesheet", "")
             if theme and theme not in there.themes:
@@ -261,6 +383,7 @@ def _source_json(facts: SourceFacts) -> dict[str, Any]:
         "wordpress": here.wp_version,
         "php": here.php_version,
         "root": here.root,
+        "content": [here.content_dir, here.content_url, here.uploads],
         "prefix": here.table_prefix,
         "charset": here.db_charset,
         "multisite": here.multisite,

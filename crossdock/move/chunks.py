@@ -42,7 +42,7 @@ def cut(session: Session, server: str, table: Table, chunk_rows: int) -> list[Ch
     key = table.integer_key
     rows = max(table.rows_estimate, 1)
     by_bytes = int(_CHUNK_BYTES / max(table.bytes_estimate / rows, 1))
-    step_rows = max(min(chunk_rows, by_bytes), 100)
+    step_rows = max(min(chunk_rows, by_bytes), 1)
     if key is None or rows <= step_rows:
         return whole
     low, high = session.query(f"SELECT MIN({quoted(key)}), MAX({quoted(key)}) FROM {quoted(table.name)}")[0]

@@ -45,6 +45,7 @@ def _code(order: Order, session: Session, server: str, schema: Schema) -> None:
         (one.kind, one.source): one.targets[order.environment] for one in order.plan.stored_code if one.server == server
     }
     waiting = [code for code in schema.stored_code if (code.kind, code.name) in names]
+    tables = {table.name for table in schema.tables} | {one.name for one in schema.stored_code if one.kind == "view"}
     while waiting:
         failed: list[tuple[str, TargetError]] = []
         later = []
@@ -56,7 +57,9 @@ def _code(order: Order, session: Session, server: str, schema: Schema) -> None:
                 session.execute("COMMIT")
             session.execute(f"DROP {kind} IF EXISTS {quoted(name)}")
             try:
-                session.execute(stored_code_ddl(code, renamer(site), name=name, database=schema.database))
+                session.execute(
+                    stored_code_ddl(code, renamer(site), name=name, database=schema.database, tables=tables)
+                )
             except TargetError as error:
                 # A view may stand on another view that comes later in this list.
                 failed.append((code.name, error))

@@ -157,17 +157,6 @@ def _site(
     blogs = {blog.number: blog for blog in facts.blogs}
     mine = [store for store in config.stores if store.server == facts.server and store.blog in blogs]
     maps = [_store(store, facts, blogs[store.blog], target, numbers[store.name], hosts) for store in mine]
-    unknown = [
-        table
-        for table in facts.schema.tables
-        if assess.decided(config, f"table:{facts.server}:{table.name}") == "leave"
-    ]
-    users = [
-        (table.name, column.name)
-        for table in facts.schema.tables
-        for column in table.stored_columns
-        if assess.decided(config, f"column:{facts.server}:{table.name}.{column.name}") == "user"
-    ]
     return SiteMap(
         server=facts.server,
         environment=target.environment,
@@ -177,8 +166,8 @@ def _site(
         target_root=there.root,
         user_base=(at + 1) * config.network.headroom,
         stores=tuple(maps),
-        left_tables=tuple(table.name for table in unknown),
-        user_columns=tuple(users),
+        left_tables=assess.left_tables(config, facts),
+        user_columns=assess.user_columns(config, facts),
         reset_passwords=config.policies.password == "reset",  # noqa: S105  a policy's name
         headroom=config.network.headroom,
         source_blogs=tuple(sorted(blogs)),
