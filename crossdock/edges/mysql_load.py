@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ import pymysql.connections
 from pymysql.constants import CLIENT, COMMAND
 from pymysql.protocol import OKPacketWrapper
 
-from crossdock.core.errors import TargetError
+from crossdock.core.errors import ConnectionLost, TargetError
 from crossdock.core.tables import Column, Row
 from crossdock.edges.mysql_values import encode_fields, insert_head, tuple_encoder
 
@@ -72,8 +74,13 @@ class Wire(_Connection):  # type: ignore[misc]
         self._execute_command(COMMAND.COM_QUERY, sql)
         if not self._read_packet().is_load_local_packet():
             raise TargetError("the server did not ask for the rows of LOAD DATA LOCAL")
-        failure = self._send_pieces(pieces)
-        self.write_packet(b"")
+        try:
+            failure = self._send_pieces(pieces)
+            self.write_packet(b"")
+        except BaseException:
+            # Stopped in the middle of the file: nothing but closing is understood now, and closing rolls back.
+            self._force_close()
+            raise
         answer = OKPacketWrapper(self._read_packet())
         self.server_status = answer.server_status
         return Loaded(int(answer.affected_rows), int(answer.warning_count), failure)
@@ -101,12 +108,26 @@ class Wire(_Connection):  # type: ignore[misc]
         return None
 
     def _send_data(self, data: bytes) -> None:
-        view, sock = memoryview(data), self._sock
+        view = memoryview(data)
         for start in range(0, len(view), _PACKET_BYTES):
             part = view[start : start + _PACKET_BYTES]
-            sock.sendall(struct.pack("<I", len(part))[:3] + bytes([self._next_seq_id]))
-            sock.sendall(part)
+            self._send_all(memoryview(struct.pack("<I", len(part))[:3] + bytes([self._next_seq_id])))
+            self._send_all(part)
             self._next_seq_id = (self._next_seq_id + 1) % 256
+
+    def _send_all(self, data: memoryview) -> None:
+        """Sends, and stops as soon as the server speaks: in the middle of a file it only does so to end the session. A
+        plain sendall would wait for minutes on a server that has closed its side with its window full."""
+        sock = self._sock
+        while data:
+            try:
+                data = data[sock.send(data, socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(sock, select.POLLIN | select.POLLOUT)
+                if any(event & ~select.POLLOUT for _, event in poll.poll()):
+                    self._read_packet()
+                    raise ConnectionLost("the server answered before it had all rows") from None
 
 
 def counted(batches: Iterable[list[Row]], columns: Sequence[Column], sent: Sent) -> Iterator[list[Row]]:

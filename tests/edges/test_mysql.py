@@ -203,8 +203,8 @@ def test_a_connection_cut_while_loading_is_lost_and_rolled_back(mariadb, target,
     number = int(target.query("SELECT CONNECTION_ID()")[0][0])
 
     def batches():
-        for start in range(0, 100):
-            yield [(b"%d" % (start * 10 + n), b"", b"x" * 100_000) for n in range(10)]
+        for start in range(300):
+            yield [(b"%d" % (start * 10 + n), b"", b"x" * 20_000) for n in range(10)]
             if start == 50:
                 mariadb.root(f"KILL {number}")
 
@@ -221,8 +221,8 @@ def test_a_tunnel_cut_while_loading_is_lost_and_rolled_back(gateway, mariadb, ta
         session.execute("START TRANSACTION")
 
         def batches():
-            for start in range(0, 100):
-                yield [(b"%d" % (start * 10 + n), b"", b"x" * 100_000) for n in range(10)]
+            for start in range(300):
+                yield [(b"%d" % (start * 10 + n), b"", b"x" * 20_000) for n in range(10)]
                 if start == 20:
                     gateway.cut_sessions()
 
@@ -300,8 +300,10 @@ def test_an_argument_of_an_unknown_type_is_refused():
 
 def test_schema_facts(mariadb):
     session = mariadb.endpoint().open_target()
-    session.execute("CREATE OR REPLACE TABLE f_posts (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(9)"
-                    " COLLATE utf8mb4_bin, UNIQUE KEY ab (b, a), KEY b (b)) AUTO_INCREMENT=77 DEFAULT CHARSET utf8mb4")  # fmt: skip
+    session.execute(
+        "CREATE OR REPLACE TABLE f_posts (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, a INT,"
+        " b VARCHAR(9) COLLATE utf8mb4_bin, UNIQUE KEY ab (b, a), KEY b (b)) AUTO_INCREMENT=77"
+    )
     session.execute("CREATE OR REPLACE VIEW f_view AS SELECT a FROM f_posts")
     session.execute("CREATE OR REPLACE TRIGGER f_trigger BEFORE INSERT ON f_posts FOR EACH ROW SET NEW.a = 1")
     schema = mariadb.endpoint().open_source().schema("f\\_%")
