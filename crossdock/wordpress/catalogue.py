@@ -150,7 +150,7 @@ _DONE = (
 )
 # A person's name alone (owner), with its ID (owner_id, ownerid, id_owner), or what a person did (approved_by).
 _USER_SHAPED = re.compile(
-    rf"(?:^|_)(?:{_PERSON})s?(?:_?u?id)?$|(?:^|_)id_(?:{_PERSON})$"
+    rf"(?:^|_)(?:{_PERSON}|users)(?:_?u?id)?(?<!user_agent)$|(?:^|_)id_(?:{_PERSON})$"
     rf"|(?:^|_)(?:{_DONE})_(?:by|to)(?:_?id|_user)?$|(?:^|_)u_?id$"
 )
 # In a column of text only a name that says ID is asked about: `author` mostly holds a name there.
@@ -169,6 +169,8 @@ def _snake(name: str) -> str:
 
 
 def _asks(column: Column) -> bool:
+    if column.full_type.startswith("tinyint(1)"):
+        return False  # yes or no
     if column.is_integer or column.type_name in _NUMBERS:
         return is_user_shaped(column.name)
     return column.type_name in ("char", "varchar") and _ID_SHAPED.search(_snake(column.name)) is not None

@@ -142,7 +142,7 @@ class _Names:
     def __init__(self, taken: set[str], own: Iterable[str], server: str) -> None:
         self._taken = frozenset(taken)
         self._all = {*taken, *(login_key(name) for name in own)}
-        self._suffix = re.sub(r"[^a-z0-9]", "", server.lower())[:20]
+        self._suffix = re.sub(r"[^a-z0-9]", "", server.lower())[:20] or "moved"
 
     def free(self, name: str) -> str:
         if login_key(name) not in self._taken:

@@ -343,8 +343,8 @@ class _UserKeys:
                 return self._suffixed(stem, key[len(stem) :])
         if not key.startswith(self._base):
             return key, False
-        digits, _, rest = key[len(self._base) :].partition(b"_")
-        of_number = self._has_numbers and bool(rest) and digits.isdigit()
+        digits, underscore, _ = key[len(self._base) :].partition(b"_")
+        of_number = self._has_numbers and bool(underscore) and digits.isdigit()
         for source, target in self._prefixes:
             if key.startswith(source) and not (source == self._base and of_number):
                 return target + key[len(source) :], True
