@@ -94,6 +94,9 @@ class Worker:
         for session in self._sessions.values():
             session.close()
         self._sessions.clear()
+        if self._judge is not None:
+            self._judge.close()
+            self._judge = None
 
     def _session(self, name: str, open_: Callable[[], Session]) -> Session:
         if name not in self._sessions:
