@@ -72,8 +72,8 @@ def test_the_analytics_customer_is_no_user(name: str, column: str) -> None:
     "column",
     words(
         "user user_id userid UserID user_ID wp_user_id id_user customer_id customerId owner ownerId author_id "
-        "seller_id vendor created_by createdBy modified_by_id approved_by_user assigned_to staff_id uid admin_id post_author "
-        "user_ids"
+        "seller_id vendor created_by createdBy modified_by_id approved_by_user assigned_to staff_id uid admin_id "
+        "post_author user_ids"
     ),
 )
 def test_names_that_mean_a_person(column: str) -> None:
