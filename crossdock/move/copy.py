@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from crossdock.core.errors import CrossdockError, TargetError
@@ -15,9 +16,11 @@ from crossdock.core.ports import Journal, Progress, Session
 from crossdock.core.tables import Table
 from crossdock.move import ledger, links, network, worker
 from crossdock.move.chunks import Chunk, cut
-from crossdock.move.ledger import TableState
+from crossdock.move.hold import PULSE_SECONDS, Hold
+from crossdock.move.ledger import TableState, TableTotals
 from crossdock.move.order import Order
-from crossdock.move.plan import host_directory
+from crossdock.move.plan import TablePlan, host_directory
+from crossdock.move.sessions import over
 from crossdock.wordpress.ddl import quoted
 from crossdock.wordpress.people import enter, place
 
@@ -31,31 +34,25 @@ def copy(order: Order, journal: Journal, progress: Progress) -> dict[str, Any]:
     Errors: LockedError (another run), TargetError (another plan's copy, a table in the way, disk full), AccessError
     (a side can't be reached any more). After each of them the same command goes on where it stopped.
     """
-    session = order.target.database.open_target()
+    hold = Hold(order)
     try:
-        claimed = ledger.take(
-            session,
-            plan=order.plan.digest,
-            environment=order.environment,
-            first_blog=order.plan.network(order.environment).first_blog,
-            largest_host_user=order.target_facts.largest_user,
-        )
-        people = _place_people(order, session, claimed)
-        _register(order, session)
+        hold.act(lambda session: network.remember_counters(order, session, hold.generation))
+        people = hold.act(lambda session: _place_people(order, session, hold.generation))
+        _register(order, hold)
         setup = worker.Setup(
             sites=order.plan.sites(order.environment),
             sources={one.name: one.database for one in order.sources},
             target=order.target.database,
             tables=order.tables(),
             people=people,
-            generation=claimed,
+            generation=hold.generation,
         )
-        _Scheduler(order, session, progress).run(order.pool(order.workers, worker.prepare, setup))
-        links.make(order, session, claimed)
-        network.write(order, session, claimed)
-        return _receipts(order, session, journal)
+        _Scheduler(order, hold, progress).run(order.pool(order.workers, worker.prepare, setup))
+        hold.act(lambda session: links.make(order, session, hold.generation))
+        hold.act(lambda session: network.write(order, session, hold.generation))
+        return _receipts(order, hold.act(ledger.totals), journal)
     finally:
-        session.close()
+        hold.close()
 
 
 # -- people ----------------------------------------------------------------------------------------------------------
@@ -85,46 +82,48 @@ def _place_people(order: Order, session: Session, generation: int) -> Mapping[st
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _register(order: Order, session: Session) -> None:
+def _register(order: Order, hold: Hold) -> None:
     """Writes every table and its chunks into the ledger. Errors: TargetError when a table is in the way."""
-    known = ledger.tables(session)
-    present = {(row[0] or b"").decode() for row in session.query("SHOW TABLES")}
-    for one in order.carried():
-        target, shared = one.targets[order.environment], order.is_shared(one.server, one.source)
-        if (one.server, one.source) in known:
-            continue
-        if target in present and not shared:
+    known = hold.act(ledger.tables)
+    missing = [one for one in order.carried() if (one.server, one.source) not in known]
+    present = {(row[0] or b"").decode() for row in hold.act(lambda session: session.query("SHOW TABLES"))}
+    for one in missing:
+        target = one.targets[order.environment]
+        if target in present and not order.is_shared(one.server, one.source):
             raise TargetError(
                 f"table {target} exists already and is not from this copy",
                 where=f"environment {order.environment}",
                 way_out="the target must be an empty multisite: have it removed, then copy again",
             )
-    session.execute("START TRANSACTION")
-    readers: dict[str, Session] = {}
-    try:
-        for one in order.carried():
-            if (one.server, one.source) in known:
-                continue
-            if one.server not in readers:
-                source = next(source for source in order.sources if source.name == one.server)
-                readers[one.server] = source.database.open_source()
-            table = order.table(one.server, one.source)
-            chunks = cut(readers[one.server], one.server, table, order.chunk_rows)
-            shared = order.is_shared(one.server, one.source)
-            target = one.targets[order.environment]
-            ledger.add_table(session, one.server, one.source, target, shared=shared, chunks=chunks)
-    finally:
-        for reader in readers.values():
-            reader.close()
+    for facts in order.facts:
+        mine = [one for one in missing if one.server == facts.server]
+        cuts = over(_source(order, facts.server), partial(_cut, order, mine)) if mine else []
+        hold.act(partial(_write_tables, order, cuts, hold))
+
+
+def _cut(order: Order, mine: Sequence[TablePlan], reader: Session) -> list[tuple[TablePlan, list[Chunk]]]:
+    return [(one, cut(reader, one.server, order.table(one.server, one.source), order.chunk_rows)) for one in mine]
+
+
+def _write_tables(order: Order, cuts: Sequence[tuple[TablePlan, list[Chunk]]], hold: Hold, session: Session) -> None:
+    ledger.fence(session, hold.generation)
+    for one, chunks in cuts:
+        shared = order.is_shared(one.server, one.source)
+        target = one.targets[order.environment]
+        ledger.add_table(session, one.server, one.source, target, shared=shared, chunks=chunks)
     session.execute("COMMIT")
+
+
+def _source(order: Order, server: str) -> Callable[[], Session]:
+    return next(one for one in order.sources if one.name == server).database.open_source
 
 
 class _Scheduler:
     """Runs create -> chunks -> keys for every table over the pool, the largest table first; small ones in one go."""
 
-    def __init__(self, order: Order, session: Session, progress: Progress) -> None:
-        self.order, self.session, self.progress = order, session, progress
-        self.states: dict[tuple[str, str], TableState] = ledger.tables(session)
+    def __init__(self, order: Order, hold: Hold, progress: Progress) -> None:
+        self.order, self.hold, self.progress = order, hold, progress
+        self.states: dict[tuple[str, str], TableState] = hold.act(ledger.tables)
         self.left: dict[tuple[str, str], int] = {}
         self.running: dict[Future[Any], tuple[str, tuple[str, str]]] = {}
         self.queue: list[tuple[int, int, str, tuple[str, str], Chunk | None]] = []
@@ -168,7 +167,8 @@ class _Scheduler:
                 # Few tasks wait inside the pool, so that what becomes possible by size goes first.
                 while self.queue and len(self.running) < self.order.workers + 1:
                     self._submit(pool)
-                done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+                done, _ = wait(self.running, timeout=PULSE_SECONDS, return_when=FIRST_COMPLETED)
+                self.hold.pulse()
                 for future in done:
                     step, key = self.running.pop(future)
                     self._finished(step, key, tables[key], future)
@@ -218,20 +218,19 @@ class _Scheduler:
         name = table.integer_key
         if name is None:
             raise CrossdockError("a part without an integer key can't be cut", where=f"{key[0]}.{key[1]}")
-        source = next(one for one in self.order.sources if one.name == key[0])
-        reader = source.database.open_source()
-        try:
-            where = chunk.where(quoted(name))
-            sql = f"SELECT MIN({quoted(name)}), MAX({quoted(name)}) FROM {quoted(table.name)}"
-            low, high = reader.query(sql + (f" WHERE {where}" if where else ""))[0]
-        finally:
-            reader.close()
+        where = chunk.where(quoted(name))
+        sql = f"SELECT MIN({quoted(name)}), MAX({quoted(name)}) FROM {quoted(table.name)}"
+        sql += f" WHERE {where}" if where else ""
+        low, high = over(_source(self.order, key[0]), lambda reader: reader.query(sql))[0]
         first, last = int(low or 0), int(high or 0)
         if last <= first:
             self._push("chunk", key, table, chunk)
             return
         part = max(self.states[key].chunks) + 1
-        lower, upper = ledger.split_chunk(self.session, chunk, (first + last + 1) // 2, part)
+        middle = (first + last + 1) // 2
+        lower, upper = self.hold.act(
+            lambda session: ledger.split_chunk(session, self.hold.generation, chunk, middle, part)
+        )
         self.states[key].chunks[part] = (upper, False)
         self.left[key] += 1
         for half in (lower, upper):
@@ -241,10 +240,10 @@ class _Scheduler:
 # -- evidence --------------------------------------------------------------------------------------------------------
 
 
-def _receipts(order: Order, session: Session, journal: Journal) -> dict[str, Any]:
+def _receipts(order: Order, totals: Mapping[tuple[str, str], TableTotals], journal: Journal) -> dict[str, Any]:
     sums = {"rows_source": 0, "rows_moved": 0, "rows_declared": 0, "tables": 0}
     for facts in order.facts:
-        mine = {key[1]: total for key, total in ledger.totals(session).items() if key[0] == facts.server}
+        mine = {key[1]: total for key, total in totals.items() if key[0] == facts.server}
         data = {
             "plan": order.plan.digest,
             "rows_source": sum(one.rows_source for one in mine.values()),

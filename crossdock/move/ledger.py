@@ -7,7 +7,10 @@ generation, so a process of an earlier run that comes back to life (a zombie) fi
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,11 +28,12 @@ CLAIM, TABLE, CHUNK, PERSON, USER, UNDO = (
     "crossdock_user",
     "crossdock_undo",
 )
+DISCARDED = "being discarded"
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 _DDL = (
     f"CREATE TABLE IF NOT EXISTS {CLAIM} (name VARCHAR(20) PRIMARY KEY, plan CHAR(64) NOT NULL, environment VARCHAR(20)"
     " NOT NULL, generation INT NOT NULL, first_blog BIGINT NOT NULL, largest_host_user BIGINT NOT NULL,"
-    f" since VARCHAR(40) NOT NULL) {_OPTIONS}",
+    f" since VARCHAR(40) NOT NULL, holder VARCHAR(200) NOT NULL) {_OPTIONS}",
     f"CREATE TABLE IF NOT EXISTS {TABLE} (server VARCHAR(64), source VARCHAR(64), target VARCHAR(64) NOT NULL,"
     " created TINYINT NOT NULL DEFAULT 0, keyed TINYINT NOT NULL DEFAULT 0, linked TINYINT NOT NULL DEFAULT 0,"
     f" shared TINYINT NOT NULL DEFAULT 0, PRIMARY KEY (server, source)) {_OPTIONS}",
@@ -103,13 +107,7 @@ def take(session: Session, *, plan: str, environment: str, first_blog: int, larg
     Errors: LockedError when another run holds the database's lock right now (it ends with that run's connection);
     TargetError when another plan's copy is in the target.
     """
-    schema = (session.query("SELECT DATABASE()")[0][0] or b"").decode()
-    if session.query("SELECT GET_LOCK(%s, 5)", (f"crossdock:{schema}"[:64],))[0][0] != b"1":
-        raise LockedError(
-            "another run is copying into this database",
-            where=f"environment {environment}",
-            way_out="wait until it ends, or stop it",
-        )
+    lock(session, environment)
     create(session)
     claim = read_claim(session)
     if claim is not None and claim.plan != plan:
@@ -121,13 +119,60 @@ def take(session: Session, *, plan: str, environment: str, first_blog: int, larg
     generation = claim.generation + 1 if claim else 1
     if claim is None:
         session.execute(
-            f"INSERT INTO {CLAIM} VALUES ('copy', %s, %s, %s, %s, %s, %s)",
-            (plan, environment, generation, first_blog, largest_host_user, datetime.now(UTC).isoformat()),
+            f"INSERT INTO {CLAIM} VALUES ('copy', %s, %s, %s, %s, %s, %s, %s)",
+            (plan, environment, generation, first_blog, largest_host_user, _now(), _myself()),
         )
     else:
-        session.execute(f"UPDATE {CLAIM} SET generation = %s WHERE name = 'copy'", (generation,))
+        session.execute(f"UPDATE {CLAIM} SET generation = %s, holder = %s WHERE name = 'copy'", (generation, _myself()))
     session.execute("COMMIT")
     return generation
+
+
+def take_again(session: Session, environment: str, generation: int, connection: int) -> None:
+    """Takes the lock back after the session that held it was lost. `connection`: that session's number, which may
+    still hold it on the server. Errors: LockedError when another run was faster."""
+    holder = session.query("SELECT IS_USED_LOCK(%s)", (_lock_name(session),))[0][0]
+    if holder is not None and int(holder) == connection:
+        with suppress(TargetError):  # it ended by itself meanwhile
+            session.execute(f"KILL CONNECTION {connection}")
+    lock(session, environment)
+    claim = read_claim(session)
+    if claim is None or claim.generation != generation:
+        raise LockedError(
+            "a newer run has taken over this copy",
+            where=f"environment {environment}",
+            way_out="leave it to the newer run",
+        )
+
+
+def lock(session: Session, environment: str) -> None:
+    """Takes the target's lock, which ends with this session. Errors: LockedError naming who has it."""
+    name = _lock_name(session)
+    if session.query("SELECT GET_LOCK(%s, 5)", (name,))[0][0] == b"1":
+        return
+    number = session.query("SELECT IS_USED_LOCK(%s)", (name,))[0][0]
+    rows = session.query("SHOW TABLES LIKE %s", (CLAIM.replace("_", "\\_"),))
+    told = session.query(f"SELECT holder FROM {CLAIM}") if rows else []
+    who = (told[0][0] or b"").decode() if told else "one that has only begun"
+    raise LockedError(
+        f"another run works on this target: {who}",
+        where=f"environment {environment}",
+        way_out="wait until it ends, or stop it; when its machine is gone, end its connection on the target database: "
+        f"KILL {(number or b'?').decode()}",
+    )
+
+
+def _lock_name(session: Session) -> str:
+    schema = (session.query("SELECT DATABASE()")[0][0] or b"").decode()
+    return f"crossdock:{schema}"[:64]
+
+
+def _myself() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()} since {_now()}"[:200]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def fence(session: Session, generation: int) -> None:
@@ -153,7 +198,7 @@ def add_table(
 
 def _insert_chunk(session: Session, chunk: Chunk) -> None:
     session.execute(
-        f"INSERT INTO {CHUNK} (server, source, part, lo, hi) VALUES (%s, %s, %s, %s, %s)",
+        f"INSERT IGNORE INTO {CHUNK} (server, source, part, lo, hi) VALUES (%s, %s, %s, %s, %s)",
         (chunk.server, chunk.source, chunk.part, chunk.lo, chunk.hi),
     )
 
@@ -209,11 +254,24 @@ def finish_chunk(session: Session, chunk: Chunk, result: ChunkResult) -> None:
         raise LockedError("a chunk was loaded by another run", where=f"{chunk.server}.{chunk.source}")
 
 
-def split_chunk(session: Session, chunk: Chunk, middle: int, part: int) -> tuple[Chunk, Chunk]:
-    """Cuts a chunk that is not done at `middle`; the upper half gets number `part`."""
+def result_of(session: Session, chunk: Chunk) -> ChunkResult | None:
+    """What a chunk gave that is done; None for an open one. A COMMIT whose answer was lost may have gone through."""
+    sql = (
+        f"SELECT rows_source, rows_target, position, declared, broken FROM {CHUNK} "
+        "WHERE server = %s AND source = %s AND part = %s AND done = 1"
+    )
+    for row in session.query(sql, (chunk.server, chunk.source, chunk.part)):
+        source, target, *rest = ((value or b"").decode() for value in row)
+        position, declared, broken = (json.loads(value) for value in rest)
+        return ChunkResult(int(source), int(target), position, declared, tuple((one[0], one[1]) for one in broken))
+    return None
+
+
+def split_chunk(session: Session, generation: int, chunk: Chunk, middle: int, part: int) -> tuple[Chunk, Chunk]:
+    """Cuts a chunk that is not done at `middle`; the upper half gets number `part`. Repeated, it changes nothing."""
     lower = Chunk(chunk.server, chunk.source, chunk.part, chunk.lo, middle)
     upper = Chunk(chunk.server, chunk.source, part, middle, chunk.hi)
-    session.execute("START TRANSACTION")
+    fence(session, generation)
     session.execute(
         f"UPDATE {CHUNK} SET hi = %s WHERE server = %s AND source = %s AND part = %s AND done = 0",
         (middle, chunk.server, chunk.source, chunk.part),
@@ -316,6 +374,16 @@ def remember(session: Session, what: str, before: str | None) -> None:
 def undo_entries(session: Session) -> list[tuple[str, str | None]]:
     rows = session.query(f"SELECT what, before_value FROM {UNDO} ORDER BY number DESC")
     return [((row[0] or b"").decode(), None if row[1] is None else row[1].decode()) for row in rows]
+
+
+def begin_discard(session: Session) -> None:
+    """From here on the copy belongs to no plan and no run: it can only be discarded."""
+    create(session)
+    session.execute(
+        f"UPDATE {CLAIM} SET plan = %s, generation = generation + 1, holder = %s WHERE name = 'copy'",
+        (DISCARDED, _myself()),
+    )
+    session.execute("COMMIT")
 
 
 def drop(session: Session) -> None:

@@ -69,20 +69,36 @@ def _raise_counters(order: Order, session: Session) -> None:
     prefix = order.plan.network(order.environment).prefix
     above = (len(order.facts) + 1) * order.plan.headroom
     for table, value in ((prefix + "users", above), (prefix + "usermeta", above * USERMETA_FACTOR)):
-        status = session.query("SHOW TABLE STATUS WHERE Name = %s", (table,))
-        counter = text(status[0][10]) if status else ""
-        ledger.remember(session, f"counter {table}", counter)
-        if int(counter or 0) < value:
+        if _counter(session, table) < value:
             session.execute(f"ALTER TABLE {quoted(table)} AUTO_INCREMENT = {value}")
+
+
+def remember_counters(order: Order, session: Session, generation: int) -> None:
+    """Keeps the host's own counters, before the first row of ours raises one."""
+    ledger.fence(session, generation)
+    for name in ("users", "usermeta", "blogs", "sitemeta"):
+        table = order.plan.network(order.environment).prefix + name
+        ledger.remember(session, f"counter {table}", str(_counter(session, table)))
+    session.execute("COMMIT")
+
+
+def _counter(session: Session, table: str) -> int:
+    status = session.query("SHOW TABLE STATUS WHERE Name = %s", (table,))
+    return int(text(status[0][10]) or 0) if status else 0
 
 
 def discard(environment: str, prefix: str, session: Session) -> int:
     """Takes a copy out of the target again, by what the ledger holds: its tables, views, people and network rows.
-    Returns the tables dropped. Errors: TargetError when there is no copy of ours."""
+    Returns the tables dropped. Stopped half way, the same call goes on; nothing else will use what is left by then.
+
+    Errors: TargetError when there is no copy of ours, LockedError while a run works on it.
+    """
+    ledger.lock(session, environment)
     names = {text(row[0]) for row in session.query("SHOW TABLES")}
     claim = ledger.read_claim(session) if ledger.CLAIM in names else None
     if claim is None:
         raise TargetError("there is no copy of ours in it", where=f"environment {environment}")
+    ledger.begin_discard(session)
     session.execute("SET SESSION foreign_key_checks = 0")
     dropped = 0
     for what, _ in ledger.undo_entries(session):

@@ -6,10 +6,11 @@ All of it reads only, on both sides.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from crossdock.move.compare import Verdict
 from crossdock.move.homes import check_home
 from crossdock.move.order import Order
 from crossdock.move.readers import Reading, Side, read_both
+from crossdock.move.sessions import Sessions, kept, over
 from crossdock.move.survey import Source, SourceFacts, text
 from crossdock.wordpress.ddl import quoted
 from crossdock.wordpress.people import People
@@ -102,12 +104,8 @@ def validate(order: Order, journal: Journal, progress: Progress, judge: JudgeFac
 
     Errors: BlockedError when nothing has been copied yet; AccessError when a side can't be reached.
     """
-    session = order.target.database.open_source()
-    try:
-        people = _people(order, session)
-        setup = _setup(order, session, people, judge)
-    finally:
-        session.close()
+    people = over(order.target.database.open_source, lambda session: _people(order, session))
+    setup = over(order.target.database.open_source, lambda session: _setup(order, session, people, judge))
     tables = _compare_all(order, setup, progress)
     left = _count_left(order)
     readings = list(_readings(order, people))
@@ -134,7 +132,7 @@ def _people(order: Order, session: Session) -> dict[str, People]:
             where=f"environment {order.environment}",
             way_out=f"crossdock move copy --to {order.environment}",
         )
-    unfinished = [key for key, state in ledger.tables(session).items() if not state.keyed]
+    unfinished = [key for key, state in ledger.tables(session).items() if not (state.keyed and state.linked)]
     if unfinished:
         raise BlockedError(
             f"the copy is not finished: {len(unfinished)} tables are open, {'.'.join(unfinished[0])} among them",
@@ -202,31 +200,35 @@ def _compare_all(order: Order, setup: worker.Setup, progress: Progress) -> dict[
 
 def _chunks(order: Order, tables: dict[tuple[str, str], Table]) -> Iterator[Chunk]:
     """The chunks to compare, of the largest tables first."""
-    readers = {one.name: one.database.open_source() for one in order.sources}
+    readers = Sessions()
+    openers = {one.name: one.database.open_source for one in order.sources}
+    chunk_rows = 5 * order.chunk_rows
     try:
         for (server, name), table in sorted(tables.items(), key=lambda item: -item[1].bytes_estimate):
             if order.plan.site(server, order.environment).maps_key(table):
                 yield Chunk(server, name, 0, None, None)
             else:
-                yield from cut(readers[server], server, table, 5 * order.chunk_rows)
+                yield from _cut(readers, openers[server], server, table, chunk_rows)
     finally:
-        for reader in readers.values():
-            reader.close()
+        readers.drop_sessions()
+
+
+def _cut(readers: Sessions, open_: Callable[[], Session], server: str, table: Table, chunk_rows: int) -> list[Chunk]:
+    return kept(readers.persist(lambda: cut(readers.session(server, open_), server, table, chunk_rows)), server)
 
 
 def _count_left(order: Order) -> dict[tuple[str, str], int]:
     """Rows of the tables that are left behind or written anew: declared, so that the rows balance."""
     counts: dict[tuple[str, str], int] = {}
     for source in order.sources:
-        reader = source.database.open_source()
-        try:
-            for one in order.plan.tables:
-                if one.server == source.name and one.disposition != "carry":
-                    rows = reader.query(f"SELECT COUNT(*) FROM {quoted(one.source)}")
-                    counts[one.server, one.source] = int(rows[0][0] or 0)
-        finally:
-            reader.close()
+        names = [one.source for one in order.plan.tables if one.server == source.name and one.disposition != "carry"]
+        rows = over(source.database.open_source, partial(_rows_of, names))
+        counts.update({(source.name, name): count for name, count in rows.items()})
     return counts
+
+
+def _rows_of(names: Sequence[str], reader: Session) -> dict[str, int]:
+    return {name: int(reader.query(f"SELECT COUNT(*) FROM {quoted(name)}")[0][0] or 0) for name in names}
 
 
 def _findings(
@@ -289,15 +291,12 @@ def _marks(order: Order, store: StoreMap, facts: SourceFacts) -> list[str]:
     marks = [blog.options.get("blogname", "")]
     if blog.options.get("show_on_front") == "page":
         return marks
-    reader = _source(order, facts.server).database.open_source()
-    try:
-        rows = reader.query(
-            f"SELECT CONVERT(post_title USING utf8mb4) FROM {quoted(store.source_prefix + 'posts')} "
-            "WHERE post_type = 'post' AND post_status = 'publish' AND post_password = '' "
-            "ORDER BY post_date DESC LIMIT 10"
-        )
-    finally:
-        reader.close()
+    sql = (
+        f"SELECT CONVERT(post_title USING utf8mb4) FROM {quoted(store.source_prefix + 'posts')} "
+        "WHERE post_type = 'post' AND post_status = 'publish' AND post_password = '' "
+        "ORDER BY post_date DESC LIMIT 10"
+    )
+    rows = over(_source(order, facts.server).database.open_source, lambda reader: reader.query(sql))
     # Themes texturize quotes and dashes, so only a run of letters and spaces is looked for.
     runs = (max(re.findall(r"[\w ]+", text(row[0])), key=len, default="").strip() for row in rows)
     return marks + [run for run in runs if len(run) >= 4]

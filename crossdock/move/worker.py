@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
-from crossdock.core.errors import AccessError, ConnectionLost, LockWaitError, TargetError
+from crossdock.core.errors import ConnectionLost, TargetError
 from crossdock.core.ports import Database, Judge, JudgeFactory, Session
 from crossdock.core.tables import Column, Row, Table
 from crossdock.move import ledger
 from crossdock.move.chunks import Chunk
 from crossdock.move.ledger import ChunkResult
+from crossdock.move.sessions import PAUSES_SECONDS, Sessions, kept
 from crossdock.wordpress.ddl import kept_charset, quoted, table_ddl
 from crossdock.wordpress.people import People
 from crossdock.wordpress.residue import Residue
@@ -20,10 +20,8 @@ from crossdock.wordpress.rewriting import Rewriter
 from crossdock.wordpress.sitemap import SiteMap, rules
 from crossdock.wordpress.transform import TableTransform
 
-T = TypeVar("T")
 # After so many losses in one chunk it is cut in two: a host that cuts sessions gives each only so much time.
 _LOSSES_BEFORE_SPLIT = 2
-_PAUSES_SECONDS = (0.1, 0.3, 1, 2, 4, 8, 15, 30)
 
 
 @dataclass(frozen=True)
@@ -54,24 +52,24 @@ class Copied:
     result: ChunkResult | None
 
 
-class Worker:
+class Worker(Sessions):
     """One process's sessions and compiled transforms."""
 
     def __init__(self, setup: Setup) -> None:
+        super().__init__()
         self.setup = setup
-        self._sessions: dict[str, Session] = {}
         self._rewriters: dict[str, Rewriter] = {}
         self._judge: Judge | None = None
         self._residue: Residue | None = None
 
     def source(self, server: str) -> Session:
-        return self._session(f"source {server}", self.setup.sources[server].open_source)
+        return self.session(f"source {server}", self.setup.sources[server].open_source)
 
     def target(self) -> Session:
-        return self._session("target", self.setup.target.open_target)
+        return self.session("target", self.setup.target.open_target)
 
     def target_reader(self) -> Session:
-        return self._session("target reader", self.setup.target.open_source)
+        return self.session("target reader", self.setup.target.open_source)
 
     def judge(self) -> Judge | None:
         if self._judge is None and self.setup.judge is not None:
@@ -89,48 +87,14 @@ class Worker:
             self._rewriters[server] = Rewriter(rules(self.setup.sites, site))
         return TableTransform(table, site, self.setup.people[server], self._rewriters[server])
 
-    def drop_sessions(self) -> None:
-        """Closes everything: after a loss nobody knows what the sessions hold."""
-        for session in self._sessions.values():
-            session.close()
-        self._sessions.clear()
-        if self._judge is not None:
-            self._judge.close()
-            self._judge = None
-
-    def _session(self, name: str, open_: Callable[[], Session]) -> Session:
-        if name not in self._sessions:
-            self._sessions[name] = open_()
-        return self._sessions[name]
-
-    def persist(self, act: Callable[[], T], *, give_up_after: int = len(_PAUSES_SECONDS)) -> T | None:
-        """Runs `act`, reconnecting after losses; None after `give_up_after` losses. Errors: AccessError when there is
-        no connection to be had at all any more."""
-        refused = lost = waited = 0
-        while True:
-            try:
-                return act()
-            except ConnectionLost:
-                self.drop_sessions()
-                lost, refused = lost + 1, 0
-                if lost >= give_up_after:
-                    return None
-                time.sleep(_PAUSES_SECONDS[0])
-            except LockWaitError:
-                self.drop_sessions()
-                waited += 1
-                if waited >= len(_PAUSES_SECONDS):
-                    raise
-                time.sleep(_PAUSES_SECONDS[waited])
-            except AccessError:
-                self.drop_sessions()
-                if lost == 0 or refused >= len(_PAUSES_SECONDS):
-                    raise
-                time.sleep(_PAUSES_SECONDS[refused])
-                refused += 1
-            except BaseException:
-                self.drop_sessions()
-                raise
+    @contextmanager
+    def fenced(self) -> Iterator[Session]:
+        """The target's session for statements that commit by themselves (DDL). A second session holds the claim's row
+        meanwhile, so that no newer run begins between our look at the generation and the statement."""
+        guard = self.session("target guard", self.setup.target.open_target)
+        ledger.fence(guard, self.setup.generation)
+        yield self.target()
+        guard.execute("COMMIT")
 
 
 _worker: Worker | None = None
@@ -159,16 +123,14 @@ def create_table(server: str, source: str) -> tuple[str, str]:
     made = table_ddl(table, renamer(site), constraint_prefix=constraint_prefix(site, source))
 
     def act() -> bool:
-        session = worker.target()
-        ledger.fence(session, worker.setup.generation)
-        session.execute("COMMIT")
-        session.execute(f"DROP TABLE IF EXISTS {quoted(renamer(site)(source))}")
-        session.execute(made.create)
-        ledger.mark_table(session, server, source, "created")
-        session.execute("COMMIT")
+        with worker.fenced() as session:
+            session.execute(f"DROP TABLE IF EXISTS {quoted(renamer(site)(source))}")
+            session.execute(made.create)
+            ledger.mark_table(session, server, source, "created")
+            session.execute("COMMIT")
         return True
 
-    _must(worker.persist(act), source)
+    kept(worker.persist(act), source)
     return server, source
 
 
@@ -181,14 +143,15 @@ def copy_whole(server: str, source: str, chunk: Chunk) -> Copied:
     made = table_ddl(table, renamer(site), constraint_prefix=constraint_prefix(site, source))
 
     def act() -> ChunkResult:
-        session = worker.target()
-        ledger.fence(session, worker.setup.generation)
-        session.execute("COMMIT")
-        session.execute(f"DROP TABLE IF EXISTS {target}")
-        session.execute(made.create_keyed)
+        with worker.fenced() as session:
+            done = ledger.result_of(session, chunk)
+            if done is not None:
+                return done
+            session.execute(f"DROP TABLE IF EXISTS {target}")
+            session.execute(made.create_keyed)
         return _copy(worker, chunk, table, marks=("created", "keyed"))
 
-    return Copied(chunk, _must(worker.persist(act), source))
+    return Copied(chunk, kept(worker.persist(act), source))
 
 
 def add_keys(server: str, source: str) -> tuple[str, str]:
@@ -199,20 +162,31 @@ def add_keys(server: str, source: str) -> tuple[str, str]:
     made = table_ddl(table, renamer(site), constraint_prefix=constraint_prefix(site, source))
 
     def act() -> bool:
-        session = worker.target()
-        ledger.fence(session, worker.setup.generation)
-        session.execute("COMMIT")
-        for statement in made.keys:
-            # ALTER is atomic: when one of its keys is there, a former try that lost its connection went through.
-            present = {(row[2] or b"").decode() for row in session.query(f"SHOW INDEX FROM {quoted(target)}")}
-            if not any(f"KEY {quoted(name)} " in statement for name in present):
-                session.execute(statement)
-        ledger.mark_table(session, server, source, "keyed")
-        session.execute("COMMIT")
+        with worker.fenced() as session:
+            for statement in made.keys:
+                if not _has_keys(session, target, statement):
+                    _alter(session, target, statement)
+            ledger.mark_table(session, server, source, "keyed")
+            session.execute("COMMIT")
         return True
 
-    _must(worker.persist(act), source)
+    kept(worker.persist(act), source)
     return server, source
+
+
+def _alter(session: Session, target: str, statement: str) -> None:
+    try:
+        session.execute(statement)
+    except TargetError:
+        # A former try goes on in the server after its connection is lost: ours waited for it and came too late.
+        if not _has_keys(session, target, statement):
+            raise
+
+
+def _has_keys(session: Session, target: str, statement: str) -> bool:
+    """ALTER is atomic: when one of its keys is there, all are."""
+    present = {(row[2] or b"").decode() for row in session.query(f"SHOW INDEX FROM {quoted(target)}")}
+    return any(f"KEY {quoted(name)} " in statement for name in present)
 
 
 def copy_chunk(chunk: Chunk) -> Copied:
@@ -222,7 +196,7 @@ def copy_chunk(chunk: Chunk) -> Copied:
     divisible = table.integer_key is not None and not (
         chunk.lo is not None and chunk.hi is not None and chunk.hi - chunk.lo < 2
     )
-    losses = _LOSSES_BEFORE_SPLIT if divisible else 4 * len(_PAUSES_SECONDS)
+    losses = _LOSSES_BEFORE_SPLIT if divisible else 4 * len(PAUSES_SECONDS)
     result = worker.persist(lambda: _copy(worker, chunk, table), give_up_after=losses)
     if result is None and not divisible:
         raise ConnectionLost(
@@ -235,10 +209,14 @@ def copy_chunk(chunk: Chunk) -> Copied:
 
 def _copy(worker: Worker, chunk: Chunk, table: Table, marks: tuple[str, ...] = ()) -> ChunkResult:
     source, target = worker.source(chunk.server), worker.target()
+    ledger.fence(target, worker.setup.generation)
+    done = ledger.result_of(target, chunk)
+    if done is not None:
+        target.execute("COMMIT")
+        return done
     transform = worker.transform(chunk.server, table)
     source.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     position = _position(source)
-    ledger.fence(target, worker.setup.generation)
     rows = target.load(transform.destination.target, target_columns(table), _transformed(source, transform, chunk))
     tally = transform.tally
     if rows != tally.rows_target:
@@ -309,12 +287,6 @@ def _position(source: Session) -> dict[str, str | int]:
     }
 
 
-def _must(result: T | None, source: str) -> T:
-    if result is None:
-        raise ConnectionLost("the target was lost again and again", where=source, way_out="start again: it resumes")
-    return result
-
-
 def finish_shared(server: str, source: str) -> tuple[str, str]:
     """A shared table has its keys already: it only gets its mark."""
     worker = here()
@@ -326,5 +298,5 @@ def finish_shared(server: str, source: str) -> tuple[str, str]:
         session.execute("COMMIT")
         return True
 
-    _must(worker.persist(act), source)
+    kept(worker.persist(act), source)
     return server, source

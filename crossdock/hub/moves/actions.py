@@ -19,6 +19,7 @@ from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
+from crossdock.move.sessions import over
 from crossdock.move.survey import SourceFacts, TargetFacts
 from crossdock.move.validate import Result, validate
 from crossdock.wordpress.people import Placement
@@ -115,11 +116,10 @@ class Move:
     def discard(self, environment: str) -> int:
         """Takes our copy out of an environment. Returns the tables dropped."""
         target = self.access.target(environment)
-        session = target.database.open_target()
-        try:
-            dropped = network.discard(environment, target.installation.table_prefix, session)
-        finally:
-            session.close()
+        prefix = target.installation.table_prefix
+        # Before the first table goes: a copy that is half taken back counts as none.
+        self.journal.receipt("discard", environment, {"begun": True})
+        dropped = over(target.database.open_target, lambda session: network.discard(environment, prefix, session))
         self.journal.receipt("discard", environment, {"tables": dropped})
         return dropped
 
@@ -179,8 +179,7 @@ class Move:
         for one in made.targets:
             if one.claimed_by and one.claimed_by != drawn.digest:
                 raise StaleError(
-                    "the copy of another plan is in it; changed since: "
-                    + self._changed(made.sources, made.targets),
+                    "the copy of another plan is in it; changed since: " + self._changed(made.sources, made.targets),
                     where=f"environment {one.environment}",
                     way_out=f"crossdock move discard --from {one.environment}, then plan again",
                 )
