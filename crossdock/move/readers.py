@@ -121,7 +121,7 @@ class _Expected:
         raw = key.encode()
         if raw in catalogue.EDIT_LOCK_KEYS:
             return [self._edit_lock(str(one)) for one in values]
-        if raw in catalogue.USER_ID_KEYS or raw in catalogue.USED_BY_KEYS:
+        if catalogue.holds_user(raw):
             return [str(self.people.target_id(int(one))) if str(one).isdigit() else one for one in values]
         return [self._plain(one) for one in values]
 
