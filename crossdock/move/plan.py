@@ -110,6 +110,7 @@ def from_json(text: str) -> Plan:
     except ValidationError as error:
         raise StaleError("this is no plan of this version", where="plan.json", way_out=way_out) from error
     # The text's own data is hashed, not what was read from it: so a key that nothing reads counts as an edit, too.
+    # And a key that is missing (an earlier version's plan) must not get a default that switches a check off.
     data = json.loads(text)
     if digest_of(data | {"digest": ""}) != plan.digest or as_data(plan) != data:
         raise StaleError("the plan's digest does not fit its content", where="plan.json", way_out=way_out)

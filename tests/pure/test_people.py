@@ -83,6 +83,14 @@ def test_a_new_name_is_not_another_own_users_name() -> None:
     assert put(directory, "south", 2000, user(1, "ada"), user(2, "ada-south"))[1].login == "ada-south2"
 
 
+def test_long_names_that_differ_at_their_end_only_stay_different() -> None:
+    names = [f"{'x' * 48}{end}" for end in "abc"]
+    directory = Directory()
+    put(directory, "north", 1000, *(user(n, name) for n, name in enumerate(names, 1)))
+    made = put(directory, "south", 2000, *(user(n, name) for n, name in enumerate(names, 1)))
+    assert len({one.login for one in made.values()}) == len({one.nicename for one in made.values()}) == 3
+
+
 def test_numbers_that_are_no_users_are_refused() -> None:
     for number in (0, HEADROOM, HEADROOM + 5):
         with pytest.raises(ValueError, match="headroom"):

@@ -10,7 +10,7 @@ import pytest
 from survey_facts import blog, config, core, source, table, target
 
 from crossdock.core.errors import BlockedError, StaleError
-from crossdock.core.evidence import Finding, Level
+from crossdock.core.evidence import Finding, Level, digest_of
 from crossdock.core.tables import StoredCode
 from crossdock.move import plan as plans
 from crossdock.move.plan import Plan
@@ -107,6 +107,14 @@ def test_an_edited_plan_is_refused(edit: Any, value: Any) -> None:
 def test_what_is_no_plan_is_refused(text: str) -> None:
     with pytest.raises(StaleError):
         plans.from_json(text)
+
+
+def test_a_plan_that_an_earlier_version_made_is_refused() -> None:
+    data = plans.as_data(made())
+    del data["sitemaps"][0]["headroom"]
+    data["digest"] = digest_of(data | {"digest": ""})
+    with pytest.raises(StaleError):
+        plans.from_json(json.dumps(data))
 
 
 def test_blocks_are_listed_with_their_way_out() -> None:
