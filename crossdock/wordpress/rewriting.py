@@ -413,10 +413,15 @@ class _PathMatcher:
             self.needles: tuple[bytes, ...] = (rare.lower().encode(),)
         else:
             self.needles = (self._plain.lower(), self._escaped.lower(), self._encoded)
+        self._probes = tuple((needle[:1], needle) for needle in self.needles)
 
     def edits(self, value: bytes, lower: bytes) -> list[Edit]:
         """The paths, by place."""
-        if not any(needle[:1] in lower and needle in lower for needle in self.needles):
+        for first, needle in self._probes:
+            # A single byte is looked for ten times as fast.
+            if first in lower and needle in lower:
+                break
+        else:
             return []
         found: list[Edit] = []
         for needle, within in ((self._plain, value), (self._escaped, value), (self._encoded, lower)):
