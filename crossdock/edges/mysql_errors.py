@@ -40,6 +40,9 @@ _TARGET = {
     1062: "a row with this key is in the table already",
     1153: "raise max_allowed_packet on the server",
 }
+# The storage engine's own numbers and the server's for a table that is damaged.
+_DAMAGED = frozenset({126, 127, 130, 132, 134, 135, 136, 141, 144, 145, 1033, 1034, 1035, 1194, 1195, 1877})
+_REPAIR = "the table is damaged: REPAIR TABLE on the server, or bring it back from a backup; DROP it if nobody needs it"
 
 
 def translate(error: BaseException, *, where: str, target: bool) -> CrossdockError:
@@ -55,7 +58,7 @@ def translate(error: BaseException, *, where: str, target: bool) -> CrossdockErr
     if code in _ACCESS:
         return AccessError(what, where=where, way_out=_ACCESS[code])
     side: type[CrossdockError] = TargetError if target else SourceError
-    return side(what, where=where, way_out=_TARGET.get(code, ""))
+    return side(what, where=where, way_out=_REPAIR if code in _DAMAGED else _TARGET.get(code, ""))
 
 
 def code_of(error: BaseException) -> int:

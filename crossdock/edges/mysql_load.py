@@ -22,6 +22,7 @@ _SMALL_BYTES = 64 << 10
 _INSERT_BYTES = 4 << 20
 _WARNING_COUNT_LIMIT = 65_535
 _DATA_TRUNCATED = 1265
+_DATA_TOO_LONG = 1406
 
 
 @dataclass(frozen=True)
@@ -186,10 +187,17 @@ def check_warnings(count: int, expected: int, ask: Callable[[], list[Row]], tabl
     if expected and count == min(expected, _WARNING_COUNT_LIMIT) and all(_is_truncation(row) for row in shown):
         return
     lines = "; ".join(f"{_text(code)} {_text(message)}" for _level, code, message in shown[:3])
+    # The target's column is as wide as the source's: what does not fit has grown, by a longer address or in utf8mb4.
+    way_out = "the table's columns on the target must hold what the source's hold"
+    if any(int(row[1] or 0) in (_DATA_TRUNCATED, _DATA_TOO_LONG) for row in shown):
+        way_out = (
+            "a value is longer after the move (a longer address in it?) and does not fit: widen the column at the "
+            "source (ALTER TABLE), or shorten the value there, then plan again"
+        )
     raise TargetError(
         f"{count} warning(s) while loading {table}: {lines}",
         where=where,
-        way_out="the table's columns on the target must hold what the source's hold; nothing of this load was kept",
+        way_out=f"{way_out}; nothing of this load was kept",
     )
 
 
