@@ -268,6 +268,11 @@ def _code(facts: SourceFacts, stores: Sequence[Store], decisions: _Decisions) ->
             text = f"stands on {on}, which all stores share in the target: it is not made again"
             key = f"{code.kind}:{facts.server}:{code.name}"
             yield from decisions.ask(key, ("leave",), "code.shared", place, text)[1]
+        elif code.name in facts.broken_views or decisions.is_given(f"{code.kind}:{facts.server}:{code.name}"):
+            why = facts.broken_views.get(code.name, "")
+            text = f"the source itself can't read it: {why}" if why else "is not made again"
+            key = f"{code.kind}:{facts.server}:{code.name}"
+            yield from decisions.ask(key, ("leave",), "code.broken" if why else "code.left", place, text)[1]
         elif not code.create_sql:
             way_out = "grant SHOW VIEW and TRIGGER on the source's schema"
             yield Finding("code.unreadable", Level.BLOCK, place, "the account may not read its definition", way_out)

@@ -69,6 +69,7 @@ def _code(order: Order, session: Session, server: str, schema: Schema) -> None:
             raise TargetError(
                 cause.what,
                 where=f"{server}: {name}",
-                way_out="ask the host for CREATE VIEW and TRIGGER on this schema, or leave it by decision",
+                way_out="ask the host for CREATE VIEW and TRIGGER on this schema; or leave it: under [decisions] "
+                f'"{later[0].kind}:{server}:{name}" = {{ choice = "leave", by = "...", reason = "..." }}; plan again',
             ) from cause
         waiting = later

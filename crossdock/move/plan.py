@@ -136,7 +136,7 @@ def make(config: Config, sources: Sequence[SourceFacts], targets: Sequence[Targe
             for one in targets
         ),
         tables=tuple(table for facts in sources for table in _tables(facts, sitemaps)),
-        stored_code=tuple(code for facts in sources for code in _stored_code(facts, sitemaps)),
+        stored_code=tuple(code for facts in sources for code in _stored_code(config, facts, sitemaps)),
     )
     return plan.sealed()
 
@@ -248,11 +248,12 @@ def _why_left(table: str, site: SiteMap) -> str:
     return "belongs to no store that moves"
 
 
-def _stored_code(facts: SourceFacts, sitemaps: Sequence[SiteMap]) -> list[CodePlan]:
+def _stored_code(config: Config, facts: SourceFacts, sitemaps: Sequence[SiteMap]) -> list[CodePlan]:
     sites = [one for one in sitemaps if one.server == facts.server]
     made = []
     for code in facts.schema.stored_code:
-        if why_code_is_left(code, sites[0]):
+        left = assess.decided(config, f"{code.kind}:{facts.server}:{code.name}") == "leave"
+        if left or why_code_is_left(code, sites[0]):
             continue
         names = {}
         for one in sites:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from crossdock.core.errors import SourceError, TargetError
+from crossdock.core.errors import AccessError, ConnectionLost, SourceError, TargetError
 from crossdock.core.ports import Database, ServerFacts, Session, Shell, Web
 from crossdock.core.tables import Schema
 from crossdock.move import ledger
@@ -54,7 +54,8 @@ class Target:
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """What one source server holds. `users` stays in memory: it never enters a plan, a receipt or a file."""
+    """What one source server holds. `users` stays in memory: it never enters a plan, a receipt or a file.
+    `broken_views`: name -> why the server itself can't read it."""
 
     server: str
     transport: str
@@ -63,6 +64,7 @@ class SourceFacts:
     mysql: ServerFacts
     blogs: tuple[Blog, ...]
     users: tuple[SourceUser, ...] = field(repr=False, default=())
+    broken_views: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,28 @@ def survey_source(source: Source) -> SourceFacts:
             session.server(_SOURCE_VARIABLES),
             _blogs(session, schema, source.installation),
             tuple(read_users(session, prefix)),
+            _broken_views(session, schema),
         )
     finally:
         session.close()
+
+
+def _broken_views(session: Session, schema: Schema) -> dict[str, str]:
+    """Views over tables or columns that are gone. One whose definer alone is gone will do: the target's is another."""
+    found: dict[str, str] = {}
+    for code in schema.stored_code:
+        if code.kind != "view":
+            continue
+        try:
+            session.query(f"SELECT 1 FROM {quoted(code.name)} LIMIT 0")
+        except SourceError as error:
+            if "(error 1449)" not in error.what:
+                found[code.name] = error.what
+        except ConnectionLost:
+            raise
+        except AccessError:
+            pass  # its definer is gone or lacks rights, which the target's own account will not
+    return found
 
 
 def survey_target(target: Target) -> TargetFacts:
