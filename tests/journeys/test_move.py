@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import conftest as on
+import projects as on
 import pytest
 
 from crossdock.core.config import Config, load
