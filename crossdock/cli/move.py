@@ -19,6 +19,7 @@ from crossdock.cli.console import (
     print_table,
 )
 from crossdock.core.config import load
+from crossdock.core.errors import ConfigError
 from crossdock.core.evidence import Finding, Level
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
@@ -49,6 +50,9 @@ def move() -> None:
 @contextmanager
 def _move(kind: str, config: Path, subject: str = "") -> Iterator[Move]:
     project = load(config)
+    if subject and subject not in project.environments:
+        there = ", ".join(project.environments)
+        raise ConfigError(f"no environment {subject}", where=str(config), way_out=f"one of: {there}")
     with booted(project.state) as hub, hub.running(kind, subject=subject) as journal, opened(project) as access:
         yield Move(project, access, journal, LiveProgress())
 

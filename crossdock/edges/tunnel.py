@@ -16,6 +16,7 @@ from crossdock.core.errors import AccessError, ConnectionLost
 from crossdock.edges.ssh import SshHost, dying_with_us
 
 _LONGEST_PAUSE_SECONDS = 30.0
+_TERM_SECONDS = 0.5
 _POLL_SECONDS = 0.02
 _COMPLAINT_TRIES = 10
 _NO_ANSWER = "open failed: connect failed"
@@ -107,6 +108,10 @@ class Tunnel:
             if self._process is not None:
                 self._process.terminate()
         if self._thread.is_alive():
+            # [M] ssh now and then sleeps over a SIGTERM that comes while a channel is being refused.
+            self._thread.join(timeout=_TERM_SECONDS)
+        if self._thread.is_alive() and self._process is not None:
+            self._process.kill()
             self._thread.join(timeout=10)
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -42,7 +42,9 @@ def read_wordpress(shell: Shell, root: str, php: str = "php") -> WordPressFacts:
         )
     found: dict[str, Any] = json.loads(answer)
     if "error" in found:
-        raise AccessError(found["error"], where=where, way_out="check `root` in crossdock.toml")
+        bad_config = "wp-config.php" in found["error"]
+        way_out = "mend wp-config.php on that server" if bad_config else "check `root` in crossdock.toml"
+        raise AccessError(found["error"], where=where, way_out=way_out)
     charset = str(found["db_charset"]).lower() or "utf8"
     # wpdb::determine_charset raises utf8 to utf8mb4 wherever the server can.
     found["db_charset"] = "utf8mb4" if charset in ("utf8", "utf8mb3") else charset

@@ -97,7 +97,7 @@ def survey_source(source: Source) -> SourceFacts:
         schema = session.schema()
         if schema.table(prefix + "options") is None:
             raise SourceError(
-                f"no table {prefix}options in database {source.installation.db_name}",
+                f"no table {prefix}options in database {source.installation.db_name or '(none named)'}",
                 where=source.name,
                 way_out="check $table_prefix and DB_NAME in wp-config.php, and the account's grants",
             )
