@@ -412,7 +412,7 @@ def _batches(result: Any, batch_rows: int, fetch: Callable[[Any, int], tuple[Row
 
 def _wide_columns(result: Any) -> list[int]:
     """Places of the columns that may hold more than 16 KB, by the server's own length."""
-    return [number for number, column in enumerate(result.describe()) if int(column[3]) > _WIDE_BYTES]
+    return [number for number, column in enumerate(result.describe()) if not 0 <= int(column[3]) <= _WIDE_BYTES]
 
 
 def _bytes(rows: tuple[Row, ...], columns: Sequence[int]) -> int:

@@ -61,12 +61,12 @@ _RARE_NAME = 8  # a path segment this long is hardly met but in that path
 _SLASH_ENDS = frozenset(b"/fF")
 _SCHEME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
 # These end a host at once; anything else is looked at closely.
-_ENDS_HOST = frozenset(b"/\"'<>\\?# \t\r\n,;)]}|&*")
-_ENDS_PATH = frozenset(b"/\"'<>?# \t\r\n,;)]}|&")
+_ENDS_HOST = frozenset(b"\0/\"'<>\\?# \t\r\n,;)]}|&*")
+_ENDS_PATH = frozenset(b"\0/\"'<>?# \t\r\n,;)]}|&")
 # A port (not given back by backtracking), then nothing that makes the host another: more of a name, userinfo.
 _AFTER_HOST = re.compile(
     rb"(?:(?::|%3[aA])(\d++))?+"
-    rb"(?![a-zA-Z0-9@]|%40|[-_]++[a-zA-Z0-9]|\.[a-zA-Z0-9_-]|(?::|%3[aA])(?:\d|[^/?#\s\"'<>\\]{0,200}?@))"
+    rb"(?![a-zA-Z0-9@]|%40|[-_]++[a-zA-Z0-9]|\.[a-zA-Z0-9_-]|(?::|%3[aA])(?:\d|[^/?#\s\"'<>\\\0]{0,200}?@))"
 )
 # What makes a path segment longer. Punctuation that ends a sentence does not, nor do typographic quotes and spaces.
 _MORE_PATH = re.compile(
@@ -78,6 +78,9 @@ _MORE_PATH_PLAIN = re.compile(_MORE_PATH.pattern + rb"|%[0-9a-fA-F]{2}")
 _MORE_PATH_ENCODED = re.compile(_MORE_PATH.pattern + rb"|%(?:[89a-fA-F][0-9a-fA-F]|25|2[bBdD]|7[eE]|5[fF])")
 _ENTITY = re.compile(rb"&(?:quot|apos|lt|gt|nbsp|#0*3[49]|#x2[27]);\Z", re.IGNORECASE)
 _MORE_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.~-")
+# Longer than all that is looked at before a needle, so that what stands before a value is the same for each.
+_BETWEEN_VALUES = b"\0" * 64
+_MAY_BEGIN_STRUCTURE = frozenset(b" \t\n\r\0\x0b")
 _BEGINS_URL = frozenset(b"\"'`(=,> \t\r\n")
 
 
@@ -103,17 +106,32 @@ class Rewriter:
 
     def rewrite(self, value: bytes) -> Rewritten:
         """The value with every match replaced and every length mended."""
+        return _rewritten(value, self._edits(value), value, 0)
+
+    def rewrite_all(self, values: Sequence[bytes]) -> list[Rewritten]:
+        """`rewrite` of each value. All that hold no NUL are searched in one pass: short values cost a third then."""
+        found: list[Rewritten | None] = [self.rewrite(value) if b"\0" in value else None for value in values]
+        together = [number for number, done in enumerate(found) if done is None]
+        joined = _BETWEEN_VALUES.join([values[number] for number in together])
+        edits = self._edits(joined)
+        offset = first = 0
+        for number in together:
+            value = values[number]
+            end, last = offset + len(value), first
+            while last < len(edits) and edits[last][0] < end:
+                last += 1
+            found[number] = _rewritten(value, edits[first:last], joined, offset)
+            offset, first = end + len(_BETWEEN_VALUES), last
+        return [done for done in found if done is not None]
+
+    def _edits(self, value: bytes) -> list[Edit]:
         lower = value.lower()
         edits: list[Edit] = []
         for matcher in self._matchers:
             found = matcher.edits(value, lower)
             if found:
                 edits = _without_overlaps(edits + found) if edits else found
-        if not edits:
-            return Rewritten(value, 0, broken=False)
-        structure = Structure(value, edits)
-        mended = structure.mend()
-        return Rewritten(_apply(value, mended) if structure.edits else value, len(structure.edits), structure.broken)
+        return edits
 
     def hits(self, values: Sequence[bytes | None]) -> list[int]:
         """Indexes, ascending, of the values that may change: those that hold a needle in any letter case."""
@@ -134,6 +152,25 @@ class Rewriter:
         return sorted(found)
 
 
+def _rewritten(value: bytes, edits: list[Edit], text: bytes, offset: int) -> Rewritten:
+    """The value with its edits done. The edits' places are those in `text`, which holds the value at `offset`."""
+    if not edits:
+        return Rewritten(value, 0, broken=False)
+    if not _may_hold_structure(value):
+        return Rewritten(_apply(text, edits, offset, offset + len(value)), len(edits), broken=False)
+    if offset:
+        edits = [(start - offset, end - offset, change) for start, end, change in edits]
+    structure = Structure(value, edits)
+    mended = structure.mend()
+    done = _apply(value, mended, 0, len(value)) if structure.edits else value
+    return Rewritten(done, len(structure.edits), structure.broken)
+
+
+def _may_hold_structure(value: bytes) -> bool:
+    """Whether a length may stand in the value: it begins like serialized data, or holds some within JSON."""
+    return value[1:2] in (b":", b";") or value[0] in _MAY_BEGIN_STRUCTURE or (b"\\" in value and b":\\" in value)
+
+
 def _innermost(needles: Iterable[bytes]) -> tuple[bytes, ...]:
     """Those that hold no other one."""
     every = set(needles)
@@ -152,13 +189,13 @@ def _without_overlaps(edits: list[Edit]) -> list[Edit]:
     return kept
 
 
-def _apply(value: bytes, edits: Iterable[Edit]) -> bytes:
+def _apply(text: bytes, edits: Iterable[Edit], done: int, stop: int) -> bytes:
+    """text[done:stop] with the edits done."""
     pieces: list[bytes] = []
-    done = 0
     for start, end, change in edits:
-        pieces += value[done:start], change.text
+        pieces += text[done:start], change.text
         done = end
-    pieces.append(value[done:])
+    pieces.append(text[done:stop])
     return b"".join(pieces)
 
 
@@ -457,7 +494,7 @@ class _PathMatcher:
 
     def _may_begin(self, value: bytes, at: int, slash: bytes) -> bool:
         before = _byte_before(value, at)
-        if before < 0:
+        if before <= 0:
             return True
         if self._relative:
             return before in _BEGINS_URL

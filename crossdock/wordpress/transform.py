@@ -137,11 +137,11 @@ class TableTransform:
         changed: dict[int, dict[int, bytes]] = {}
         for number in self._text_columns:
             values = [row[number] for row in rows]
-            for hit in self._rewriter.hits(values):
-                before = values[hit]
-                if before is None or (number in self._blobs and not is_text(before)):
-                    continue
-                result = self._rewriter.rewrite(before)
+            hits = self._rewriter.hits(values)
+            if number in self._blobs:
+                hits = [hit for hit in hits if is_text(values[hit] or b"")]
+            found = [values[hit] or b"" for hit in hits]
+            for hit, before, result in zip(hits, found, self._rewriter.rewrite_all(found), strict=True):
                 if result.broken:
                     self._report_broken(number, rows[hit])
                 if result.value != before:

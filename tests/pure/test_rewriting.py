@@ -349,3 +349,20 @@ def test_a_rewriter_can_be_sent_to_a_worker() -> None:
 def test_rules_that_make_no_sense_are_refused(rule: UrlRule | PathRule) -> None:
     with pytest.raises(ConfigError):
         Rewriter([rule])
+
+
+PIECES = st.lists(
+    st.sampled_from([*PARTS, b"http:", b"//south.example", b"/wp-content/uploads", b"user@", b":80", b"/var/www/html"]),
+    max_size=6,
+).map(b"".join)
+
+
+@given(st.lists(PIECES | VALUES.map(lambda value: php(built(value, False))), max_size=12))
+@settings(max_examples=300)
+def test_many_values_at_once_become_what_each_becomes_alone(values: list[bytes]) -> None:
+    assert Rewriter(RULES).rewrite_all(values) == [Rewriter(RULES).rewrite(value) for value in values]
+
+
+def test_nothing_reaches_from_one_value_into_the_next() -> None:
+    values = [b"http:", b"//south.example/a", b"http://south.example:", b"x@south.example", b"/wp-content/uploads", b""]
+    assert REWRITER.rewrite_all(values) == [REWRITER.rewrite(value) for value in values]
