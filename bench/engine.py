@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import importlib
 import json
 import os
 import pstats
@@ -26,6 +25,7 @@ import values
 from crossdock.core import config
 from crossdock.core.evidence import Finding, Receipt
 from crossdock.core.secrets import Masked
+from crossdock.edges.judge import JudgeAt
 from crossdock.edges.mysql import Endpoint
 from crossdock.edges.processes import worker_pool
 from crossdock.lab.data.core_tables import install_core
@@ -146,13 +146,8 @@ def order(source: Endpoint, target: Endpoint, *, workers: int, chunk_rows: int, 
 
 def compare(made: Order, judge: bool) -> dict[str, Any]:
     """Every row, both ways; with `judge` PHP also reads every value that was rewritten."""
-    factory = importlib.import_module("crossdock.edges.php").PhpJudgeFactory.local_or_over(None) if judge else None
-    session = made.target.database.open_source()
-    try:
-        setup = validate._setup(made, session, validate._people(made, session), factory)
-    finally:
-        session.close()
-    verdicts = validate._compare_all(made, setup, Quiet()).values()
+    factory = JudgeAt() if judge else None
+    verdicts = validate.compare_rows(made, validate.placed_people(made), Quiet(), factory).values()
     names = ("rows_source", "rows_moved", "rows_target", "missing", "extra", "different", "own", "judged")
     sums = {name: sum(getattr(one, name) for one in verdicts) for name in names}
     sums["urls_left"] = sum(sum(one.urls_left.values()) for one in verdicts)

@@ -245,7 +245,7 @@ class _Comparison:
             yield batch
 
     def _scan(self, column: Column, values: list[bytes | None]) -> None:
-        for hit in self.residue.hits(values):
+        for hit in {*self.residue.hits(values), *self.residue.base64_hits(values)}:
             value = values[hit] or b""
             # In binary data a changed length would break it: an address there is named, and left to a person.
             where = self.verdict.binary if column.is_binary and not is_text(value) else self.verdict.urls_left

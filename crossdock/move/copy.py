@@ -164,9 +164,8 @@ class _Scheduler:
     def _drain(self, pool: Executor, tables: dict[tuple[str, str], Table]) -> None:
         try:
             while self.queue or self.running:
-                # Few tasks wait inside the pool, so that what becomes possible by size goes first.
-                while self.queue and len(self.running) < self.order.workers + 1:
-                    self._submit(pool)
+                while self.queue and len(self.running) < self.order.workers:
+                    self._submit(pool, *self._next())
                 done, _ = wait(self.running, timeout=PULSE_SECONDS, return_when=FIRST_COMPLETED)
                 self.hold.pulse()
                 for future in done:
@@ -183,8 +182,19 @@ class _Scheduler:
                 future.cancel()
             raise
 
-    def _submit(self, pool: Executor) -> None:
-        _, _, step, key, chunk = heapq.heappop(self.queue)
+    def _next(self) -> tuple[str, tuple[str, str], Chunk | None]:
+        """The largest table's next task, of a table that nobody works on if there is one: LOAD DATA holds InnoDB's
+        AUTO_INCREMENT lock to its end, so that two of them into one table wait for each other."""
+        busy = {key for _, key in self.running.values()}
+        passed = []
+        while self.queue and self.queue[0][3] in busy:
+            passed.append(heapq.heappop(self.queue))
+        task = heapq.heappop(self.queue) if self.queue else passed.pop(0)
+        for one in passed:
+            heapq.heappush(self.queue, one)
+        return task[2], task[3], task[4]
+
+    def _submit(self, pool: Executor, step: str, key: tuple[str, str], chunk: Chunk | None) -> None:
         if step == "create":
             future: Future[Any] = pool.submit(worker.create_table, *key)
         elif step == "keys":

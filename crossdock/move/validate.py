@@ -104,9 +104,8 @@ def validate(order: Order, journal: Journal, progress: Progress, judge: JudgeFac
 
     Errors: BlockedError when nothing has been copied yet; AccessError when a side can't be reached.
     """
-    people = over(order.target.database.open_source, lambda session: _people(order, session))
-    setup = over(order.target.database.open_source, lambda session: _setup(order, session, people, judge))
-    tables = _compare_all(order, setup, progress)
+    people = placed_people(order)
+    tables = compare_rows(order, people, progress, judge)
     left = _count_left(order)
     readings = list(_readings(order, people))
     found = list(_findings(order, tables, readings))
@@ -121,6 +120,11 @@ def validate(order: Order, journal: Journal, progress: Progress, judge: JudgeFac
         journal.finding(one, step=step)
     _receipts(order, result, journal)
     return result
+
+
+def placed_people(order: Order) -> dict[str, People]:
+    """Each server's user map as the copy decided it. Errors: BlockedError when there is no whole copy of this plan."""
+    return over(order.target.database.open_source, lambda session: _people(order, session))
 
 
 def _people(order: Order, session: Session) -> dict[str, People]:
@@ -165,7 +169,11 @@ def _setup(order: Order, session: Session, people: dict[str, People], judge: Jud
 # -- rows ------------------------------------------------------------------------------------------------------------
 
 
-def _compare_all(order: Order, setup: worker.Setup, progress: Progress) -> dict[tuple[str, str], TableVerdict]:
+def compare_rows(
+    order: Order, people: dict[str, People], progress: Progress, judge: JudgeFactory | None
+) -> dict[tuple[str, str], TableVerdict]:
+    """Every row of every carried table, both ways, by (server, source table)."""
+    setup = over(order.target.database.open_source, lambda session: _setup(order, session, people, judge))
     tables = order.tables()
     verdicts = {key: TableVerdict() for key in tables}
     progress.start(
