@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from crossdock.core.errors import (
     AccessError,
     ConnectionLost,
@@ -45,6 +47,11 @@ _DAMAGED = frozenset({126, 127, 130, 132, 134, 135, 136, 141, 144, 145, 1033, 10
 _REPAIR = "the table is damaged: REPAIR TABLE on the server, or bring it back from a backup; DROP it if nobody needs it"
 
 
+# Statements other than INSERT tell a full disk only inside the text of some other error, by the system's number (28) or
+# by the storage engine's (135).
+_FULL = re.compile(r"(?:errno|error|errcode):? \"?(?:28|135)\b|no space left|no more room|disk full", re.IGNORECASE)
+
+
 def translate(error: BaseException, *, where: str, target: bool) -> CrossdockError:
     """The CrossdockError for a driver's error. `target` tells which side's error an unlisted code becomes."""
     if isinstance(error, CrossdockError):
@@ -58,6 +65,8 @@ def translate(error: BaseException, *, where: str, target: bool) -> CrossdockErr
     if code in _ACCESS:
         return AccessError(what, where=where, way_out=_ACCESS[code])
     side: type[CrossdockError] = TargetError if target else SourceError
+    if target and code not in _TARGET and _FULL.search(text):
+        return TargetError(what, where=where, way_out=_TARGET[28])
     return side(what, where=where, way_out=_REPAIR if code in _DAMAGED else _TARGET.get(code, ""))
 
 

@@ -88,12 +88,15 @@ class Worker(Sessions):
         return TableTransform(table, site, self.setup.people[server], self._rewriters[server])
 
     @contextmanager
-    def fenced(self) -> Iterator[Session]:
-        """The target's session for statements that commit by themselves (DDL). A second session holds the claim's row
-        meanwhile, so that no newer run begins between our look at the generation and the statement."""
+    def fenced(self, table: str) -> Iterator[Session]:
+        """The target's session for statements that commit by themselves (DDL on `table`). A second session holds the
+        claim's row meanwhile, so that no newer run begins between our look at the generation and the statement."""
         guard = self.session("target guard", self.setup.target.open_target)
         ledger.fence(guard, self.setup.generation)
-        yield self.target()
+        try:
+            yield self.target()
+        except TargetError as error:
+            raise type(error)(error.what, where=f"{error.where}, table {table}", way_out=error.way_out) from error
         guard.execute("COMMIT")
 
 
@@ -120,11 +123,12 @@ def create_table(server: str, source: str) -> tuple[str, str]:
     """Makes the bare target table. It is marked made in its own step, so a table without the mark holds no rows."""
     worker = here()
     table, site = worker.setup.tables[server, source], worker.setup.site(server)
+    target = renamer(site)(source)
     made = table_ddl(table, renamer(site), constraint_prefix=constraint_prefix(site, source))
 
     def act() -> bool:
-        with worker.fenced() as session:
-            session.execute(f"DROP TABLE IF EXISTS {quoted(renamer(site)(source))}")
+        with worker.fenced(target) as session:
+            session.execute(f"DROP TABLE IF EXISTS {quoted(target)}")
             session.execute(made.create)
             ledger.mark_table(session, server, source, "created")
             session.execute("COMMIT")
@@ -139,15 +143,15 @@ def copy_whole(server: str, source: str, chunk: Chunk) -> Copied:
     mark, which the next try drops."""
     worker = here()
     table, site = worker.setup.tables[server, source], worker.setup.site(server)
-    target = quoted(renamer(site)(source))
+    target = renamer(site)(source)
     made = table_ddl(table, renamer(site), constraint_prefix=constraint_prefix(site, source))
 
     def act() -> ChunkResult:
-        with worker.fenced() as session:
+        with worker.fenced(target) as session:
             done = ledger.result_of(session, chunk)
             if done is not None:
                 return done
-            session.execute(f"DROP TABLE IF EXISTS {target}")
+            session.execute(f"DROP TABLE IF EXISTS {quoted(target)}")
             session.execute(made.create_keyed)
         return _copy(worker, chunk, table, marks=("created", "keyed"))
 
@@ -162,7 +166,7 @@ def add_keys(server: str, source: str) -> tuple[str, str]:
     made = table_ddl(table, renamer(site), constraint_prefix=constraint_prefix(site, source))
 
     def act() -> bool:
-        with worker.fenced() as session:
+        with worker.fenced(target) as session:
             for statement in made.keys:
                 if not _has_keys(session, target, statement):
                     _alter(session, target, statement)

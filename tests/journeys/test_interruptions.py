@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,17 +27,45 @@ pytestmark = pytest.mark.lab
 COPY = ("move", "run", "--until", "copy staging")
 VALIDATE = ("move", "run", "--until", "validate staging")
 SEED = 20260801
+PAIR = ("north", "south")
 REFUSED, LOCKED, TARGET = 5, 6, 9
+
+
+@pytest.fixture
+def project(lab_gateway: Lab) -> Iterator[Project]:
+    """Two of the three servers, to spare time; the long campaign takes all."""
+    reset(lab_gateway)
+    made = new_project(lab_gateway, PAIR)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def whole(lab_gateway: Lab) -> Iterator[Project]:
+    """All servers."""
+    reset(lab_gateway)
+    made = new_project(lab_gateway)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
 def undisturbed(lab_gateway: Lab) -> dict[str, str]:
     """What staging holds after a copy that nothing disturbed."""
-    reset(lab_gateway)
-    project = new_project(lab_gateway)
+    return undisturbed_copy(lab_gateway, PAIR)
+
+
+@pytest.fixture(scope="session")
+def whole_undisturbed(lab_gateway: Lab) -> dict[str, str]:
+    return undisturbed_copy(lab_gateway, ())
+
+
+def undisturbed_copy(lab: Lab, servers: Sequence[str]) -> dict[str, str]:
+    reset(lab)
+    project = new_project(lab, servers)
     try:
         project.green(*COPY)
-        return checksums(lab_gateway, "staging")
+        return checksums(lab, "staging")
     finally:
         project.close()
 
@@ -63,6 +91,11 @@ def chunks_done(lab: Lab) -> int:
 def tables_linked(lab: Lab) -> int:
     rows = ledger(lab, "SELECT COUNT(*) FROM crossdock_table WHERE linked = 1")
     return int(rows[0][0]) if rows else 0
+
+
+def table_count(lab: Lab) -> int:
+    with lab.connect("managed", lab.managed.database("staging")) as connection, connection.cursor() as cursor:
+        return int(cursor.execute("SHOW TABLES"))
 
 
 def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str], *, patience_seconds: float = 120) -> None:
@@ -108,13 +141,12 @@ def kill_worker(project: Project, process: subprocess.Popen[str]) -> None:
     assert_nothing_left(project)
 
 
-def test_a_killed_copy_goes_on_and_ends_the_same(
+def test_a_killed_move_goes_on_and_ends_the_same(
     lab_gateway: Lab, project: Project, undisturbed: dict[str, str]
 ) -> None:
     moments = (
         (lambda: bool(ledger(lab_gateway, "SELECT * FROM crossdock_claim")), kill_coordinator),
-        (lambda: chunks_done(lab_gateway) >= 70, kill_worker),
-        (lambda: chunks_done(lab_gateway) >= 160, kill_coordinator),
+        (lambda: chunks_done(lab_gateway) >= 40, kill_worker),
         (lambda: tables_linked(lab_gateway) >= 30, kill_coordinator),
     )
     for reached, kill in moments:
@@ -124,6 +156,13 @@ def test_a_killed_copy_goes_on_and_ends_the_same(
     project.green(*COPY)
     assert different(undisturbed, checksums(lab_gateway, "staging")) == {}
     assert ledger(lab_gateway, "SELECT generation FROM crossdock_claim")[0][0] == len(moments) + 1
+
+    process = project.start(*VALIDATE)
+    wait_until(lambda: bool(workers(project)), process)
+    kill_coordinator(project, process)
+    assert "GREEN" in project.green(*VALIDATE)
+    found = different(undisturbed, checksums(lab_gateway, "staging"))
+    assert [name for name in found if not own_writes(name)] == []
 
 
 def killed_after(project: Project, command: tuple[str, ...], seconds: float, chance: random.Random) -> None:
@@ -143,29 +182,19 @@ def own_writes(name: str) -> bool:
     return name.endswith(("_options", "_sitemeta"))
 
 
-def test_a_killed_validation_goes_on(lab_gateway: Lab, project: Project, undisturbed: dict[str, str]) -> None:
-    project.green(*COPY)
-    process = project.start(*VALIDATE)
-    wait_until(lambda: bool(workers(project)), process)
-    kill_coordinator(project, process)
-    assert "GREEN" in project.green(*VALIDATE)
-    found = different(undisturbed, checksums(lab_gateway, "staging"))
-    assert [name for name in found if not own_writes(name)] == []
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("number", range(30))
-def test_killed_at_any_moment(lab_gateway: Lab, project: Project, undisturbed: dict[str, str], number: int) -> None:
-    """Moments spread evenly over the measured length of a copy (two thirds) and of a validation."""
+def test_killed_at_any_moment(lab_gateway: Lab, whole: Project, whole_undisturbed: dict[str, str], number: int) -> None:
+    """Moments spread evenly over the measured length of a copy and of a validation."""
     chance = random.Random(SEED + number)
     for command, share in ((COPY, (number + chance.random()) / 30), (VALIDATE, (number + chance.random()) / 30)):
         length = measured(lab_gateway)[command]
-        killed_after(project, command, length * share, chance)
+        killed_after(whole, command, length * share, chance)
         if command == COPY:
-            project.green(*COPY)
-            assert different(undisturbed, checksums(lab_gateway, "staging")) == {}
-    assert "GREEN" in project.green(*VALIDATE)
-    found = different(undisturbed, checksums(lab_gateway, "staging"))
+            whole.green(*COPY)
+            assert different(whole_undisturbed, checksums(lab_gateway, "staging")) == {}
+    assert "GREEN" in whole.green(*VALIDATE)
+    found = different(whole_undisturbed, checksums(lab_gateway, "staging"))
     assert [name for name in found if not own_writes(name)] == []
 
 
@@ -189,7 +218,7 @@ def test_ctrl_c_ends_clean_and_a_lost_state_folder_is_no_loss(
     lab_gateway: Lab, project: Project, undisturbed: dict[str, str]
 ) -> None:
     process = project.start(*COPY)
-    wait_until(lambda: chunks_done(lab_gateway) >= 100, process)
+    wait_until(lambda: chunks_done(lab_gateway) >= 50, process)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
     begin = time.monotonic()
     _, err = process.communicate(timeout=60)
@@ -212,7 +241,7 @@ def test_a_second_run_is_refused_and_an_overtaken_one_writes_nothing(
 ) -> None:
     other = project.sibling()
     first = project.start(*COPY)
-    wait_until(lambda: chunks_done(lab_gateway) >= 60, first)
+    wait_until(lambda: chunks_done(lab_gateway) >= 40, first)
     stopped = [first.pid, *workers(project)]
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
@@ -271,11 +300,11 @@ def test_a_host_that_cuts_sessions_every_few_seconds(
 
 
 def stop_database(lab: Lab, server: str) -> None:
-    """Kills it: what it had in memory is gone."""
+    """The target is killed; a source is stopped, as its MyISAM tables would not survive that."""
     found = [one for one in lab.state.processes if (one["server"], one["daemon"]) == (server, "mariadbd")]
     victims = [Process(**one) for one in found]
     for victim in victims:
-        os.kill(victim.pid, signal.SIGKILL)
+        os.kill(victim.pid, signal.SIGKILL if server == "managed" else signal.SIGTERM)
     end = time.monotonic() + 20
     while any(victim.alive() for victim in victims) and time.monotonic() < end:
         time.sleep(0.02)
@@ -289,7 +318,7 @@ def start_database(lab: Lab, server: str) -> None:
 
 def test_databases_that_go_away_and_come_back(lab_gateway: Lab, project: Project, undisturbed: dict[str, str]) -> None:
     process = project.start(*COPY)
-    for server, chunks in (("managed", 50), ("south", 120)):
+    for server, chunks in (("managed", 20), ("north", 50)):
         wait_until(lambda chunks=chunks: chunks_done(lab_gateway) >= chunks, process)
         stop_database(lab_gateway, server)
         time.sleep(2)
@@ -359,11 +388,11 @@ def drop_everything(lab: Lab, schema: str) -> None:
 def test_a_full_disk_is_named_and_more_room_is_enough(
     lab_gateway: Lab, project: Project, undisturbed: dict[str, str]
 ) -> None:
-    with small_disk(lab_gateway, 24) as resize:
+    with small_disk(lab_gateway, 8) as resize:
         full = project.run(*COPY)
         assert full.returncode == TARGET, full.stderr
         assert "free disk space on the database server" in full.stderr
-        assert "wp_" in full.stderr  # the table
+        assert ", table wp_" in full.stderr
         assert_nothing_left(project)
         resize(400)
         project.green(*COPY)
@@ -405,7 +434,7 @@ def test_sources_are_not_touched_and_a_discard_takes_everything_back(
     assert different(fresh["production"], checksums(lab_gateway, "production")) == {}
 
     process = project.start("move", "discard", "--from", "staging", "--yes")
-    wait_until(lambda: len(checksums(lab_gateway, "staging")) < len(undisturbed) - 20, process)
+    wait_until(lambda: table_count(lab_gateway) < len(undisturbed) - 20, process)
     kill_coordinator(project, process)
     half = project.run("move", "copy", "--to", "staging")
     assert half.returncode != 0
