@@ -11,7 +11,8 @@ import binascii
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, count
+from operator import add
 
 _SLASH = rb"(?:\\*/|%2f|\\+u002f)"
 _COLON = rb"(?::|%3a|\\+u003a)"
@@ -108,14 +109,16 @@ class Residue:
 
 
 def _holding(values: Sequence[bytes | None], needles: Sequence[bytes], *, fold: bool) -> list[int]:
-    joined = b"\0".join([value or b"" for value in values])
+    texts = [value or b"" for value in values]
+    joined = b"\0".join(texts)
     if fold:
         joined = joined.lower()
-    ends = list(accumulate(len(value or b"") + 1 for value in values))
+    ends: list[int] = []
     found: set[int] = set()
     for needle in needles:
         at = joined.find(needle)
         while at >= 0:
+            ends = ends or list(map(add, accumulate(map(len, texts)), count(1)))
             number = bisect_right(ends, at)
             found.add(number)
             at = joined.find(needle, ends[number])

@@ -11,7 +11,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, count
+from operator import add
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -136,8 +137,9 @@ class Rewriter:
     def hits(self, values: Sequence[bytes | None]) -> list[int]:
         """Indexes, ascending, of the values that may change: those that hold a needle in any letter case."""
         # No needle holds a NUL, so none can span two values.
-        joined = b"\0".join([value or b"" for value in values]).lower()
-        starts: list[int] = []
+        texts = [value or b"" for value in values]
+        joined = b"\0".join(texts).lower()
+        ends: list[int] = []
         found: set[int] = set()
         for needle in self.needles:
             # A single byte is looked for ten times as fast, and few columns hold a '%' or a backslash.
@@ -145,10 +147,10 @@ class Rewriter:
                 continue
             at = joined.find(needle)
             while at >= 0:
-                starts = starts or [0, *accumulate(len(value or b"") + 1 for value in values)]
-                number = bisect_right(starts, at) - 1
+                ends = ends or list(map(add, accumulate(map(len, texts)), count(1)))
+                number = bisect_right(ends, at)
                 found.add(number)
-                at = joined.find(needle, starts[number + 1])
+                at = joined.find(needle, ends[number])
         return sorted(found)
 
 
@@ -307,8 +309,14 @@ def _change(before: bytes, text: bytes, slash: bytes, slashes: int) -> Change | 
     return Change(text, grown - slashes * len(slash), slashes, len(slash) - 1)
 
 
-# How far before the needle the address begins, what becomes of it, and paths that must not follow (rules of their own).
-_Known = tuple[int, Change, tuple[bytes, ...]]
+class _Known(NamedTuple):
+    """What becomes of an address whose surroundings were seen before."""
+
+    back: int  # how far before the needle it begins
+    root: Change | None  # without a path that has a rule of its own; None: not seen yet
+    paths: tuple[bytes, ...]  # those paths, the longest first
+    deep: Change | None  # with the longest of them, and a slash behind it; None: not seen yet
+    slash: bytes
 
 
 class _HostMatcher:
@@ -334,13 +342,17 @@ class _HostMatcher:
         after = size + 1
         at = find(needle)
         while at >= 0:
+            edit = None
             known = recall(value[at - before : at + after]) if at >= before else None
-            if known is not None and not value.startswith(known[2], at + size):
-                found.append((at - known[0], at + size, known[1]))
-            else:
-                edit = self._look(value, lower, at)
-                if edit is not None:
-                    found.append(edit)
+            if known is not None:
+                back, root, paths, deep, slash = known
+                if not value.startswith(paths, at + size):
+                    edit = (at - back, at + size, root) if root else None
+                elif deep and value.startswith(paths[0] + slash, at + size):
+                    edit = (at - back, at + size + len(paths[0]), deep)
+            edit = edit or self._look(value, lower, at)
+            if edit is not None:
+                found.append(edit)
             at = find(needle, at + size)
         return found
 
@@ -353,14 +365,23 @@ class _HostMatcher:
             left, reach = self._left(value, begin)
             edit = self._match(value, begin, begin + len(host), targets, left) if left else None
             end = at + len(self._needle)
-            usual = edit is not None and edit[1] == end == begin + len(host) < len(value) and value[end] in _ENDS_HOST
+            usual = end == begin + len(host) < len(value) and value[end] in _ENDS_HOST
             if usual and left and edit and reach <= _USUAL_REACH and at >= self._before:
-                if len(self._known) >= _MOST_REMEMBERED:
-                    self._known.clear()
-                paths = tuple(target.path.written(left.slash) for target in targets if target.path)
-                self._known[value[at - self._before : end + 1]] = at - edit[0], edit[2], paths
+                self._remember(value, at, edit, targets, left.slash)
             return edit
         return None
+
+    def _remember(self, value: bytes, at: int, edit: Edit, targets: list[_UrlTarget], slash: bytes) -> None:
+        end = at + len(self._needle)
+        key = value[at - self._before : end + 1]
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        paths = tuple(target.path.written(slash) for target in targets if target.path)
+        known = self._known.get(key) or _Known(at - edit[0], None, paths, None, slash)
+        if edit[1] == end:
+            self._known[key] = known._replace(root=edit[2])
+        elif value[end : edit[1]] == paths[0] and value.startswith(slash, edit[1]):
+            self._known[key] = known._replace(deep=edit[2])
 
     @staticmethod
     def _match(value: bytes, begin: int, host_end: int, targets: list[_UrlTarget], left: _Left) -> Edit | None:
