@@ -8,14 +8,32 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
+from types import TracebackType
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 
 
+class _Pool(ProcessPoolExecutor):
+    """After Ctrl-C nobody waits for tasks that run: their transactions roll back."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        running = list(self._processes.values()) if self._processes else []
+        if kind is not None and not issubclass(kind, Exception):
+            self.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                process.kill()
+            for process in running:
+                process.join(timeout=5)
+        else:
+            self.shutdown(wait=True)
+
+
 def worker_pool(workers: int, prepare: Callable[[Any], None], setup: object) -> Executor:
     """An executor of `workers` fresh processes (spawned: a forked one would share database sockets)."""
-    return ProcessPoolExecutor(
+    return _Pool(
         max_workers=workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
