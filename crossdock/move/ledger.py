@@ -112,7 +112,9 @@ def take(session: Session, *, plan: str, environment: str, first_blog: int, larg
     claim = read_claim(session)
     if claim is not None and claim.plan != plan:
         raise TargetError(
-            f"the copy of another plan ({claim.plan[:12]}) is in the target",
+            "a copy is half taken back in the target"
+            if claim.plan == DISCARDED
+            else f"the copy of another plan ({claim.plan[:12]}) is in the target",
             where=f"environment {environment}",
             way_out=f"crossdock move discard --from {environment} removes it, then copy again",
         )

@@ -17,6 +17,7 @@ from crossdock.edges.processes import worker_pool
 from crossdock.hub.moves.access import Access, shell
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
+from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
 from crossdock.move.sessions import over
@@ -179,7 +180,9 @@ class Move:
         for one in made.targets:
             if one.claimed_by and one.claimed_by != drawn.digest:
                 raise StaleError(
-                    "the copy of another plan is in it; changed since: " + self._changed(made.sources, made.targets),
+                    "a copy is half taken back in it"
+                    if one.claimed_by == DISCARDED
+                    else f"the copy of another plan is in it; changed since: {self._changed(made.sources, made.targets)}",
                     where=f"environment {one.environment}",
                     way_out=f"crossdock move discard --from {one.environment}, then plan again",
                 )
