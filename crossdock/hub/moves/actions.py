@@ -182,7 +182,7 @@ class Move:
                 raise StaleError(
                     "a copy is half taken back in it"
                     if one.claimed_by == DISCARDED
-                    else f"the copy of another plan is in it; changed since: {self._changed(made.sources, made.targets)}",
+                    else f"the copy of another plan is in it; changed: {self._changed(made.sources, made.targets)}",
                     where=f"environment {one.environment}",
                     way_out=f"crossdock move discard --from {one.environment}, then plan again",
                 )
