@@ -36,7 +36,7 @@ _HASH = np.dtype([("high", "<u8"), ("low", "<u8")])
 class Verdict:
     """One chunk's comparison: counts of rows, `examples` as (kind, key) with kind missing, extra or different,
     `own` rows that the target's WordPress wrote by itself, PHP's `failures`, and addresses left by column:
-    in text, in base64, in binary data."""
+    in text, in base64, in binary data; `broken` (column, key) look serialized and do not parse at the source."""
 
     chunk: Chunk
     rows_source: int = 0
@@ -53,6 +53,7 @@ class Verdict:
     base64: dict[str, int] = field(default_factory=dict)
     binary: dict[str, int] = field(default_factory=dict)
     examples: list[tuple[str, str]] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
 
     def note(self, kind: str, key: str) -> None:
         if len(self.examples) < _EXAMPLES:
@@ -102,6 +103,7 @@ class _Comparison:
         tally = self.transform.tally
         self.verdict.rows_source, self.verdict.rows_moved = tally.rows_source, tally.rows_target
         self.verdict.declared = dict(tally.declared)
+        self.verdict.broken = list(tally.broken)
         return self.verdict
 
     # -- the two streams -----------------------------------------------------------------------------------------
@@ -245,7 +247,7 @@ class _Comparison:
             yield batch
 
     def _scan(self, column: Column, values: list[bytes | None]) -> None:
-        for hit in {*self.residue.hits(values), *self.residue.base64_hits(values)}:
+        for hit in self.residue.suspects(values):
             value = values[hit] or b""
             # In binary data a changed length would break it: an address there is named, and left to a person.
             where = self.verdict.binary if column.is_binary and not is_text(value) else self.verdict.urls_left

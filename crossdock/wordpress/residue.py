@@ -57,6 +57,7 @@ class Residue:
         self._paths = [(_path_needles(path), _path_pattern(path)) for path in dict.fromkeys(paths)]
         self._needles = sorted({*self._ports, *(needle for needles, _ in self._paths for needle in needles)})
         self._base64 = {host: _alignments(host) for host in self._ports}
+        self._base64_needles = sorted({needle for found in self._base64.values() for needle, _ in found})
 
     def count(self, value: bytes) -> int:
         """How many addresses and server paths stand in the value."""
@@ -81,13 +82,21 @@ class Residue:
 
     def hits(self, values: Sequence[bytes | None]) -> list[int]:
         """Indexes, ascending, of the values for which count() may be above zero."""
-        return _holding(values, self._needles, fold=True)
+        texts = [value or b"" for value in values]
+        return sorted(_holding(texts, b"\0".join(texts).lower(), self._needles))
 
     def base64_hits(self, values: Sequence[bytes | None]) -> list[int]:
         """Indexes, ascending, of the values for which base64() may be above zero. Base64 broken into lines of less
         than the host's length is not seen."""
-        needles = [needle for alignments in self._base64.values() for needle, _ in alignments]
-        return _holding(values, needles, fold=False)
+        texts = [value or b"" for value in values]
+        return sorted(_holding(texts, b"\0".join(texts), self._base64_needles))
+
+    def suspects(self, values: Sequence[bytes | None]) -> list[int]:
+        """The indexes of hits() and of base64_hits(), found in one go."""
+        texts = [value or b"" for value in values]
+        joined = b"\0".join(texts)
+        hidden = _holding(texts, joined, self._base64_needles)
+        return sorted(hidden | _holding(texts, joined.lower(), self._needles))
 
     def _addresses(self, value: bytes, lower: bytes) -> Iterator[int]:
         for host, ports in self._ports.items():
@@ -108,11 +117,8 @@ class Residue:
                     yield found.start()
 
 
-def _holding(values: Sequence[bytes | None], needles: Sequence[bytes], *, fold: bool) -> list[int]:
-    texts = [value or b"" for value in values]
-    joined = b"\0".join(texts)
-    if fold:
-        joined = joined.lower()
+def _holding(texts: Sequence[bytes], joined: bytes, needles: Sequence[bytes]) -> set[int]:
+    """Which of the texts, joined by NUL, hold a needle."""
     ends: list[int] = []
     found: set[int] = set()
     for needle in needles:
@@ -122,7 +128,7 @@ def _holding(values: Sequence[bytes | None], needles: Sequence[bytes], *, fold: 
             number = bisect_right(ends, at)
             found.add(number)
             at = joined.find(needle, ends[number])
-    return sorted(found)
+    return found
 
 
 def _path_needles(path: str) -> tuple[bytes, bytes]:
