@@ -60,10 +60,18 @@ def demo(
         project = _project(lab, state)
         facts = _moved(lab, project, watch)
         facts["seconds"] = watch.seconds
-        facts["not_real"] = ["the servers: real daemons on loopback, no network between them", *lab.not_real]
+        facts["not_real"] = [
+            "the servers: real daemons on loopback, no network between them",
+            "images: the database is moved here, the uploads' files are not, so pages show their texts alone",
+            *lab.not_real,
+        ]
         (state / "demo.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         _tell(lab, state, facts)
         _wait(lab, keep)
+    except BaseException:
+        if keep:
+            err.print("The servers are still up. To stop them: crossdock lab down", markup=False)
+        raise
     finally:
         if not keep:
             lab.down()

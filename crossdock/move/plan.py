@@ -289,6 +289,8 @@ def preview_people(plan: Plan, sources: Sequence[SourceFacts], target: TargetFac
     directory = host_directory(target)
     made: dict[str, list[Placement]] = {}
     for facts in sources:
+        if any(not 0 < user.id < plan.headroom for user in facts.users):
+            continue  # a finding blocks this plan; there is no place to preview
         site = plan.site(facts.server, target.environment)
         made[facts.server] = place(
             facts.users, directory, server=facts.server, base=site.user_base, headroom=plan.headroom,

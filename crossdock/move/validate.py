@@ -52,6 +52,7 @@ class TableVerdict:
     base64: dict[str, int] = field(default_factory=dict)
     binary: dict[str, int] = field(default_factory=dict)
     examples: list[tuple[str, str]] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, one: Verdict) -> None:
         for name in ("rows_source", "rows_moved", "rows_target", "missing", "extra", "different", "own", "judged"):
@@ -62,6 +63,7 @@ class TableVerdict:
                 mine[key] = mine.get(key, 0) + count
         self.failures += one.failures
         self.examples += one.examples
+        self.broken += one.broken
 
 
 @dataclass
@@ -254,6 +256,11 @@ def _findings(
             yield Finding("row.balance", Level.FAIL, place, "source rows are not moved + declared rows")
         for failure in one.failures[:5]:
             yield Finding("value.newly-broken", Level.FAIL, place, f"PHP: {failure}")
+        if one.broken:
+            rows = "; ".join(f"{column} of {key}" for column, key in one.broken[:5])
+            text_ = f"{len(one.broken)} values look serialized and do not parse at the source: {rows}"
+            way_out = "PHP could not read them before either; their addresses were rewritten as text"
+            yield Finding("value.broken", Level.WARN, place, text_, way_out, {"values": len(one.broken)})
         for column, count in one.urls_left.items():
             text_ = f"{count} addresses of the sources are left in column {column}"
             yield Finding("url.left", Level.FAIL, place, text_, data={"urls": count})
