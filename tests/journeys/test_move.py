@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,11 @@ from urllib.parse import urlencode
 import projects as on
 import pytest
 
+from crossdock.cli.console import LiveProgress
 from crossdock.core.config import Config, load
+from crossdock.hub.boot import booted
+from crossdock.hub.moves.access import opened
+from crossdock.hub.moves.actions import Move
 from crossdock.lab import addresses
 from crossdock.lab.lab import Lab
 
@@ -335,3 +340,88 @@ def test_every_alteration_of_the_target_is_named(moved: Moved) -> None:
         r"home\.status east-fr: http://east-fr\.staging\.lumen\.example/ answers 410",
     ):
         assert any(re.search(pattern, line) for line in red), f"{pattern} in:\n" + "\n".join(red)
+
+
+# -- other hosts, other stores ---------------------------------------------------------------------------------------
+
+
+def test_a_host_with_port_forwarding_is_moved_to_as_well() -> None:
+    with on.new_lab("tunnel") as lab:
+        project = on.new_project(lab)
+        assert "GREEN" in project.green("move", "run", "--until", "validate staging")
+        figures = receipts(project, "validate")["staging"]
+        assert {name: figures[name] for name in ZEROS} == dict.fromkeys(ZEROS, 0)
+        assert figures["homes"] == 4
+        project.close()
+
+
+@pytest.mark.soak
+def test_a_row_of_100_mb_takes_no_more_than_eight_times_its_size() -> None:
+    size = 100 << 20
+    with on.new_lab(big_row_bytes=size) as lab:
+        project = on.new_project(lab, ["north"])
+        with Watch(project) as watch:
+            project.green("move", "run", "--until", "validate staging")
+        assert watch.peak_bytes < 8 * size
+        project.close()
+
+
+@pytest.fixture(scope="module")
+def selling(lab_gateway: Lab) -> Iterator[tuple[Lab, on.Project]]:
+    """South moved to staging, to which WooCommerce's code was deployed first."""
+    south = lab_gateway.sources["south"]
+    if not south.has_woocommerce:
+        pytest.skip("; ".join(lab_gateway.not_real))
+    on.reset(lab_gateway)
+    for environment in ("staging", "production"):
+        plugin = lab_gateway.managed.root(environment) / "wp-content/plugins/woocommerce"
+        shutil.copytree(south.wordpress.root / "wp-content/plugins/woocommerce", plugin)
+        lab_gateway.managed.server.account.own(plugin)
+    project = on.new_project(lab_gateway, ["south"])
+    yield lab_gateway, project
+    project.close()
+    on.reset(lab_gateway)
+
+
+@pytest.mark.woocommerce
+def test_woocommerce_itself_reads_both_sides_and_the_moved_store_sells(selling: tuple[Lab, on.Project]) -> None:
+    lab, project = selling
+    project.green("move", "run", "--until", "copy staging")
+    config = load(project.config)
+    with booted(config.state) as hub, hub.running("validate") as journal, opened(config) as access:
+        result = Move(config, access, journal, LiveProgress()).validate("staging")
+    assert result.green, result.findings
+    reading, *others = result.readings
+    assert (reading.by, reading.problem, reading.differences, others) == ("WooCommerce", "", [], [])
+    assert reading.counts["orders"] > 0 < reading.counts["products"]
+    last = rows(lab, "staging", "SELECT MAX(ID) FROM wp_2_posts")[0][0]
+    order = checkout(lab, "south.staging.lumen.example")
+    assert order["status"] == "processing"
+    assert order["order_id"] > last
+
+
+def checkout(lab: Lab, domain: str) -> dict[str, Any]:
+    """A guest buys the first simple product, cash on delivery, by the Store API."""
+    token = ""
+
+    def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        nonlocal token
+        connection = http.client.HTTPConnection(lab.managed.server.address, addresses.HTTP_PORT, timeout=60)
+        headers = {"Host": domain, "Content-Type": "application/json"} | ({"Cart-Token": token} if token else {})
+        connection.request(method, f"/wp-json/wc/store/v1/{path}", json.dumps(body) if body else None, headers)
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
+        assert answer.status < 300, told
+        token = answer.getheader("Cart-Token") or token
+        connection.close()
+        return told
+
+    product = next(one for one in call("GET", "products") if one["is_purchasable"] and one["type"] == "simple")
+    call("GET", "cart")
+    call("POST", "cart/add-item", {"id": product["id"], "quantity": 1})
+    address = {"first_name": "Ada", "last_name": "Berg", "address_1": "Ermou 1", "city": "Athens", "postcode": "10563",
+               "country": "GR", "state": "I", "phone": "2101234567"}  # fmt: skip
+    billing = {**address, "email": "ada@lumen.example"}
+    body = {"billing_address": billing, "shipping_address": address, "payment_method": "cod"}
+    found: dict[str, Any] = call("POST", "checkout", body)
+    return found
