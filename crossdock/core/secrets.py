@@ -32,7 +32,8 @@ class SecretRef:
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
-            raise ConfigError(f"secret file can't be read: {error.strerror}", where=str(path)) from error
+            way_out = "put the secret on the first line of this file, 0600, or name another in crossdock.toml"
+            raise ConfigError(f"secret file can't be read: {error.strerror}", where=str(path), way_out=way_out) from error
         if not text.strip():
             raise ConfigError("secret file is empty", where=str(path), way_out="put the secret on its first line")
         return text.splitlines()[0]

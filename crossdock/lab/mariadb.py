@@ -16,7 +16,7 @@ from crossdock.core.errors import AccessError
 from crossdock.lab.account import Account
 from crossdock.lab.addresses import MYSQL_PORT
 from crossdock.lab.passwords import kept
-from crossdock.lab.processes import Daemon, Part, socket_answers
+from crossdock.lab.processes import Daemon, Part
 from crossdock.lab.server import Server, program
 
 
@@ -95,9 +95,18 @@ class MariaDb(Part):
             address=where,
             argv=[program("mariadbd"), f"--defaults-file={self.server.etc / 'my.cnf'}"],
             log=self.server.log / "mariadbd.log",
-            ready=lambda: socket_answers(self.socket),
+            ready=self._answers,
         )
         return [daemon]
+
+    def _answers(self) -> bool:
+        """Whether root can log in. A socket that accepts is not enough: it does so before the first statements (the
+        accounts) have run, and whoever takes their file away then leaves a server without accounts."""
+        try:
+            self.connect(connect_timeout=5).close()
+        except (pymysql.Error, OSError):
+            return False
+        return True
 
     def connect(self, database: str | None = None, **arguments: Any) -> Connection[Any]:
         """A connection as root by socket, utf8mb4, autocommit on unless `autocommit=False` is given."""

@@ -424,6 +424,8 @@ def changed_places(before: dict[str, Any], after: dict[str, Any], path: str = ""
     places: list[str] = []
     for key in sorted({*before, *after}):
         one, other, here = before.get(key), after.get(key), f"{path}.{key}" if path else key
+        if isinstance(one, list) and isinstance(other, list):
+            one, other = dict(enumerate(one)), dict(enumerate(other))
         if isinstance(one, dict) and isinstance(other, dict):
             places += changed_places(one, other, here)
         elif one != other:

@@ -4,7 +4,7 @@
  * statement that could is refused before it reaches the database, and mail, HTTP and cron are cut off.
  *
  * Argument: base64 of JSON {root, host, scheme, mode: probe|read, woocommerce: bool, sample, posts, users, products, orders}
- * (the lists hold IDs; empty lists: take an even sample).
+ * (the lists hold IDs; null: take an even sample).
  */
 error_reporting(0);
 ini_set('display_errors', '0');
@@ -195,12 +195,12 @@ if ($crossdock['mode'] === 'read') {
     $count = $crossdock['sample'];
     $orders = crossdock_has('wc_orders') && $wpdb->get_var("SELECT id FROM {$wpdb->prefix}wc_orders LIMIT 1");
     $ids = [
-        'posts' => $crossdock['posts'] ?: crossdock_sample($wpdb->posts, 'ID', "post_type NOT IN ('shop_order_placehold')", $count),
-        'products' => $crossdock['products'] ?: crossdock_sample($wpdb->posts, 'ID', "post_type IN ('product', 'product_variation')", $count),
-        'orders' => $crossdock['orders'] ?: ($orders
+        'posts' => $crossdock['posts'] ?? crossdock_sample($wpdb->posts, 'ID', "post_type NOT IN ('shop_order_placehold')", $count),
+        'products' => $crossdock['products'] ?? crossdock_sample($wpdb->posts, 'ID', "post_type IN ('product', 'product_variation')", $count),
+        'orders' => $crossdock['orders'] ?? ($orders
             ? crossdock_sample("{$wpdb->prefix}wc_orders", 'id', "type = 'shop_order'", $count)
             : crossdock_sample($wpdb->posts, 'ID', "post_type = 'shop_order'", $count)),
-        'users' => $crossdock['users'] ?: array_map('intval', get_users(['fields' => 'ID', 'number' => $count, 'orderby' => 'ID'])),
+        'users' => $crossdock['users'] ?? array_map('intval', get_users(['fields' => 'ID', 'number' => $count, 'orderby' => 'ID'])),
     ];
     $made['posts'] = array_map('crossdock_post', $ids['posts']);
     $made['users'] = array_map('crossdock_user', $ids['users']);

@@ -45,7 +45,7 @@ def read_both(source: Side, target: Side, store: StoreMap, people: People, rewri
     """Reads an even sample of posts, users, products and orders. Never raises for what WordPress says."""
     reading = Reading(store.store)
     try:
-        ask: dict[str, Any] = {"mode": "probe", "woocommerce": True, "sample": sample} | {kind: [] for kind in _KINDS}
+        ask: dict[str, Any] = {"mode": "probe", "woocommerce": True, "sample": sample} | dict.fromkeys(_KINDS)
         here, there = _read(source, ask), _read(target, ask)
         woocommerce = bool(here["woocommerce"]) and bool(there["woocommerce"])
         reading.by = "WooCommerce" if woocommerce else "WordPress"

@@ -194,7 +194,17 @@ class Move:
         except (OSError, ValueError):
             return "unknown (facts.json can't be read)"
         places = assess.changed_places(before, assess.facts_json(sources, targets))
-        return ", ".join(places[:8]) or "the configuration"
+        return ", ".join(places[:8]) or self._changed_settings(sources, targets)
+
+    def _changed_settings(self, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> str:
+        """Where the kept plan differs from what crossdock.toml now makes of the same facts."""
+        try:
+            kept = json.loads((self.config.state / "plan.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return "unknown (plan.json can't be read)"
+        now = plan.as_data(plan.make(self.config, sources, targets))
+        places = [place for place in assess.changed_places(kept, now) if place != "digest"]
+        return f"crossdock.toml ({', '.join(places[:8])})"
 
     def _order(self, environment: str) -> Order:
         """The kept plan with fresh facts. Errors: BlockedError without a plan or with open questions; StaleError when
