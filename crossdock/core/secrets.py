@@ -32,8 +32,9 @@ class SecretRef:
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
-            way_out = "put the secret on the first line of this file, 0600, or name another in crossdock.toml"
-            raise ConfigError(f"secret file can't be read: {error.strerror}", where=str(path), way_out=way_out) from error
+            way_out = "put the secret on its first line, 0600, or name another file in crossdock.toml"
+            what = f"secret file can't be read: {error.strerror}"
+            raise ConfigError(what, where=str(path), way_out=way_out) from error
         if not text.strip():
             raise ConfigError("secret file is empty", where=str(path), way_out="put the secret on its first line")
         return text.splitlines()[0]
