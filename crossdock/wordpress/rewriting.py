@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
 from operator import add
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import quote
 
 from crossdock.core.errors import ConfigError
@@ -137,7 +137,7 @@ class Rewriter:
     def hits(self, values: Sequence[bytes | None]) -> list[int]:
         """Indexes, ascending, of the values that may change: those that hold a needle in any letter case."""
         # No needle holds a NUL, so none can span two values.
-        texts = [value or b"" for value in values]
+        texts = [value or b"" for value in values] if None in values else cast(Sequence[bytes], values)
         joined = b"\0".join(texts).lower()
         ends: list[int] = []
         found: set[int] = set()

@@ -154,8 +154,9 @@ class TableTransform:
 
     def _rewrite(self, rows: list[Row]) -> list[Row]:
         changed: dict[int, dict[int, bytes]] = {}
-        for number in self._text_columns:
-            values = [row[number] for row in rows]
+        columns = list(zip(*rows, strict=True))
+        for number in self._text_columns if rows else ():
+            values = columns[number]
             hits = self._rewriter.hits(values)
             if number in self._blobs:
                 hits = [hit for hit in hits if is_text(values[hit] or b"")]
