@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -91,17 +92,29 @@ class Outcome:
     rows: list[Row]
 
 
-class _FactReader:
-    """What both sessions can tell about their database."""
+class _DriverSession(ABC):
+    """What both drivers' sessions do alike."""
 
     endpoint: Endpoint
     _target = False
 
     def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        raise NotImplementedError
+        """Rows of a small result, whole in memory. `%s` marks an argument."""
+        with self._translated():
+            return self._run(bind(sql, args)).rows
 
+    def execute(self, sql: str, args: Sequence[Any] = ()) -> int:
+        """Runs a statement; returns the affected rows."""
+        with self._translated():
+            return self._run(bind(sql, args)).affected
+
+    @abstractmethod
     def multi(self, statements: Sequence[Statement]) -> list[Outcome]:
-        raise NotImplementedError
+        """Several statements in one packet and one round trip. The first error ends them and is raised."""
+
+    @abstractmethod
+    def _run(self, sql: bytes) -> Outcome:
+        """One statement, its rows whole in memory."""
 
     def queries(self, statements: Sequence[str]) -> list[list[Row]]:
         """The rows of several statements sent in one packet."""
@@ -134,7 +147,7 @@ class _FactReader:
                 run(statement)
 
 
-class SourceSession(_FactReader):
+class SourceSession(_DriverSession):
     """A reading session on mysqlclient's low level: no conversion, about 2 CPU seconds a gigabyte."""
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -151,16 +164,6 @@ class SourceSession(_FactReader):
                 conv={},
             )
         self._settle((_WIRE_SETTINGS, *_SOURCE_SETTINGS), lambda sql: self._run(sql.encode()))
-
-    def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        """Rows of a small result, whole in memory. `%s` marks an argument."""
-        with self._translated():
-            return self._run(bind(sql, args)).rows
-
-    def execute(self, sql: str, args: Sequence[Any] = ()) -> int:
-        """Runs a statement; returns the affected rows."""
-        with self._translated():
-            return self._run(bind(sql, args)).affected
 
     def multi(self, statements: Sequence[Statement]) -> list[Outcome]:
         """Several statements in one packet and one round trip. The first error ends them and is raised."""
@@ -218,7 +221,7 @@ class SourceSession(_FactReader):
             result.discard()
 
 
-class TargetSession(_FactReader):
+class TargetSession(_DriverSession):
     """A writing session on PyMySQL, whose socket LOAD DATA LOCAL is fed through from memory."""
 
     _target = True
@@ -240,16 +243,6 @@ class TargetSession(_FactReader):
         facts = self.query("SELECT @@session.max_allowed_packet, @@global.local_infile")[0]
         self._max_packet_bytes = int(facts[0] or 0)
         self.uses_local_infile = endpoint.local_infile and facts[1] == b"1"
-
-    def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        """Rows of a small result, whole in memory. `%s` marks an argument."""
-        with self._translated():
-            return self._run(bind(sql, args)).rows
-
-    def execute(self, sql: str, args: Sequence[Any] = ()) -> int:
-        """Runs a statement; returns the affected rows."""
-        with self._translated():
-            return self._run(bind(sql, args)).affected
 
     def multi(self, statements: Sequence[Statement]) -> list[Outcome]:
         """Several statements in one packet and one round trip. The first error ends them and is raised."""
