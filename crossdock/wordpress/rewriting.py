@@ -170,7 +170,10 @@ def _rewritten(value: bytes, edits: list[Edit], text: bytes, offset: int) -> Rew
 
 def _may_hold_structure(value: bytes) -> bool:
     """Whether a length may stand in the value: it begins like serialized data, or holds some within JSON."""
-    return value[1:2] in (b":", b";") or value[0] in _MAY_BEGIN_STRUCTURE or (b"\\" in value and b":\\" in value)
+    if value[1:2] in (b":", b";") or value[0] in _MAY_BEGIN_STRUCTURE:
+        return True
+    # In JSON a length is followed by an escaped quote; the backslash of an address (http:\\/\\/) is none.
+    return b"\\" in value and (b':\\"' in value or b":\\\\" in value or b":\\u" in value)
 
 
 def _innermost(needles: Iterable[bytes]) -> tuple[bytes, ...]:
