@@ -10,7 +10,8 @@ CrossdockError
 ├── EvidenceError    exit 8   the receipt chain does not verify
 ├── TargetError      exit 9   the target is lost, full or not what the plan expects
 │   └── LockWaitError         deadlock or lock wait: the transaction is rolled back and may be tried again
-└── SourceError      exit 10  the source can't be read as the plan expects
+├── SourceError      exit 10  the source can't be read as the plan expects
+└── WorkerError      exit 11  a process of ours died: start again, it resumes
 
 Exit 1 means that a check came out red; exit 2 is a wrong command line.
 """
@@ -82,3 +83,7 @@ class LockWaitError(TargetError):
 
 class SourceError(CrossdockError):
     exit_code = 10
+
+
+class WorkerError(CrossdockError):
+    exit_code = 11

@@ -84,7 +84,8 @@ class Table:
 
 @dataclass(frozen=True)
 class StoredCode:
-    """A view or trigger: SHOW CREATE's text. `table` is the trigger's table."""
+    """`kind` is view, trigger, procedure, function, event or sequence. `create_sql`: SHOW CREATE's text of the first
+    two; `table`: the trigger's table."""
 
     kind: str
     name: str
@@ -94,7 +95,7 @@ class StoredCode:
 
 @dataclass(frozen=True)
 class Schema:
-    """One database: its tables, views and triggers."""
+    """One database: its tables, and what else it stores."""
 
     database: str
     tables: tuple[Table, ...]

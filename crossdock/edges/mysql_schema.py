@@ -29,6 +29,14 @@ _KEYS = """SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COALESCE(COLUMN_NAME, '') 
 _TRIGGERS = """SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS
  WHERE TRIGGER_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE LIKE %s ORDER BY TRIGGER_NAME"""
 
+# Oracle MySQL has no sequences; what the account may not see is not listed.
+_OTHERS = """SELECT LOWER(ROUTINE_TYPE), ROUTINE_NAME FROM information_schema.ROUTINES
+ WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME LIKE %s
+ UNION ALL SELECT 'event', EVENT_NAME FROM information_schema.EVENTS
+ WHERE EVENT_SCHEMA = DATABASE() AND EVENT_NAME LIKE %s
+ UNION ALL SELECT 'sequence', TABLE_NAME FROM information_schema.TABLES
+ WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'SEQUENCE' AND TABLE_NAME LIKE %s ORDER BY 1, 2"""
+
 
 class Asking(Protocol):
     """The part of a session that reads facts."""
@@ -52,7 +60,7 @@ class _Listed:
 
 
 def read_schema(session: Asking, like: str = "%") -> Schema:
-    """Tables whose names are LIKE `like`, with views and triggers of those names and tables."""
+    """Tables whose names are LIKE `like`, with views, triggers, routines, events and sequences of those names."""
     database = _text(session.query("SELECT DATABASE()")[0][0])
     listed = [_listed(row) for row in session.query(_TABLES, [like])]
     base = [entry for entry in listed if entry.kind in ("BASE TABLE", "SYSTEM VERSIONED")]
@@ -73,7 +81,8 @@ def read_schema(session: Asking, like: str = "%") -> Schema:
         for entry in base
     )
     views = [entry.name for entry in listed if entry.kind == "VIEW"]
-    return Schema(database, tables, (*_views(session, views), *_triggers(session, like)))
+    code = (*_views(session, views), *_triggers(session, like), *_others(session, like))
+    return Schema(database, tables, code)
 
 
 def read_server(session: Asking, variables: Sequence[str] = ()) -> ServerFacts:
@@ -150,6 +159,10 @@ def _triggers(session: Asking, like: str) -> list[StoredCode]:
         StoredCode("trigger", _text(name), _shown(session, "TRIGGER", _text(name), 2), _text(table))
         for name, table in session.query(_TRIGGERS, [like])
     ]
+
+
+def _others(session: Asking, like: str) -> list[StoredCode]:
+    return [StoredCode(_text(kind), _text(name), "") for kind, name in session.query(_OTHERS, [like] * 3)]
 
 
 def _shown(session: Asking, kind: str, name: str, place: int) -> str:

@@ -16,6 +16,7 @@ from crossdock.wordpress.installation import Blog, blog_prefix
 from crossdock.wordpress.people import Placement, email_key, login_key
 
 _NAME_LIMIT = 64
+CODE_MADE_AGAIN = ("view", "trigger")
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 _NEEDED = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES")
 
@@ -256,6 +257,11 @@ def _code(facts: SourceFacts, stores: Sequence[Store], decisions: _Decisions) ->
     base, moved = facts.installation.table_prefix, {store.blog for store in stores}
     for code in facts.schema.stored_code:
         place = f"{facts.server}: {code.kind} {code.name}"
+        if code.kind not in CODE_MADE_AGAIN:
+            key = f"{code.kind}:{facts.server}:{code.name}"
+            text = f"a {code.kind} is not made again: WordPress and WooCommerce have none"
+            yield from decisions.ask(key, ("leave",), "code.other", place, text)[1]
+            continue
         on = code.table or code.name
         owner, name = owner_of(on, base, facts.blogs)
         if decisions.choice(f"table:{facts.server}:{code.table}") == "leave" or (owner and owner.number not in moved):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from crossdock.core.errors import CrossdockError, TargetError
+from crossdock.core.errors import CrossdockError, TargetError, WorkerError
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.ports import Journal, Progress, Session
 from crossdock.core.tables import Table
@@ -172,7 +172,7 @@ class _Scheduler:
                     step, key = self.running.pop(future)
                     self._finished(step, key, tables[key], future)
         except BrokenProcessPool as error:
-            raise CrossdockError(
+            raise WorkerError(
                 "a worker process died (killed, or out of memory)",
                 where=f"copy to {self.order.environment}",
                 way_out="start the same command again: it goes on where it stopped",

@@ -268,6 +268,8 @@ def _stored_code(config: Config, facts: SourceFacts, sitemaps: Sequence[SiteMap]
 
 def why_code_is_left(code: StoredCode, site: SiteMap) -> str:
     """Why a view or trigger is not made again at the target; '' when it is."""
+    if code.kind not in assess.CODE_MADE_AGAIN:
+        return f"a {code.kind} is not made again"
     there = site.destination(code.table or code.name)
     if there is None or code.table in site.left_tables:
         return "belongs to no store that moves"

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from crossdock.core.errors import BlockedError, CrossdockError
+from crossdock.core.errors import BlockedError, WorkerError
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.ports import Journal, JudgeFactory, Progress, Session
 from crossdock.core.tables import Table
@@ -201,7 +201,7 @@ def compare_rows(
                     progress.advance(".".join(key), rows=one.rows_source, bytes_=int(one.rows_source * share))
     except BrokenProcessPool as error:
         where = f"validate {order.environment}"
-        raise CrossdockError("a worker process died", where=where, way_out="start it again") from error
+        raise WorkerError("a worker process died", where=where, way_out="start the same command again") from error
     finally:
         for future in running:
             future.cancel()

@@ -378,3 +378,17 @@ def test_usual_rows_are_joined_and_odd_ones_escaped():
     assert b"".join(encode_fields([(b"\x10N", b"\x1d"), (None, b"\x1e")])) == (
         b"\x10\x10N\x1d\x10\x1d\x1e\x10N\x1d\x10\x1e\x1e"
     )
+
+
+def test_what_else_a_database_stores_is_listed(mariadb):
+    session = mariadb.endpoint().open_target()
+    made = {"procedure": "() SELECT 1", "event": "ON SCHEDULE EVERY 1 DAY DO SELECT 1", "sequence": ""}
+    try:
+        for kind, body in made.items():
+            session.execute(f"CREATE {kind.upper()} wp_a_{kind} {body}")
+        found = {(code.kind, code.name) for code in session.schema("wp\\_a\\_%").stored_code}
+        assert found == {(kind, f"wp_a_{kind}") for kind in made}
+    finally:
+        for kind in made:
+            session.execute(f"DROP {kind.upper()} IF EXISTS wp_a_{kind}")
+        session.close()

@@ -135,7 +135,7 @@ def kill_coordinator(project: Project, process: subprocess.Popen[str]) -> None:
 def kill_worker(project: Project, process: subprocess.Popen[str]) -> None:
     os.kill(workers(project)[0], signal.SIGKILL)
     _, err = process.communicate(timeout=60)
-    assert process.returncode != 0
+    assert process.returncode == 11, err
     assert "a worker process died" in err
     assert "start the same command again" in err
     assert_nothing_left(project)

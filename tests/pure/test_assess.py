@@ -105,6 +105,13 @@ def test_views_and_triggers() -> None:
     }  # fmt: skip
 
 
+def test_routines_events_and_sequences_are_asked_about() -> None:
+    code = tuple(StoredCode(kind, f"wp_{kind}", "") for kind in ("procedure", "function", "event", "sequence"))
+    found = blocks(source("north", code=code))
+    assert found == {f"{one.kind}:north:{one.name}": "code.other" for one in code}
+    assert blocks(source("north", code=code), dict.fromkeys(found, "leave")) == {}
+
+
 def test_what_the_target_cannot_hold() -> None:
     reference = ",\n  CONSTRAINT `x` FOREIGN KEY (`ID`) REFERENCES `{}` (`id`)"
     posts = table("wp_comments", "ID bigint", more=reference.format("wp_mystery"))

@@ -147,6 +147,7 @@ def test_views_and_triggers_of_the_stores_only() -> None:
     code = (
         StoredCode("view", "wp_v", "x"), StoredCode("view", "report", "x"),
         StoredCode("trigger", "tr", "x", "wp_posts"), StoredCode("trigger", "tu", "x", "wp_users"),
+        StoredCode("procedure", "wp_p", ""), StoredCode("sequence", "wp_s", ""),
     )  # fmt: skip
     drawn = made([source("north", code=code), source("south")])
     found = {one.source: one.targets["staging"] for one in drawn.stored_code}
