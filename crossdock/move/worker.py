@@ -71,6 +71,13 @@ class Worker(Sessions):
     def target_reader(self) -> Session:
         return self.session("target reader", self.setup.target.open_source)
 
+    def drop_sessions(self) -> None:
+        """The judge goes with the sessions: what was lost may have been its pipe."""
+        super().drop_sessions()
+        if self._judge is not None:
+            self._judge.close()
+            self._judge = None
+
     def judge(self) -> Judge | None:
         if self._judge is None and self.setup.judge is not None:
             self._judge = self.setup.judge()
