@@ -11,14 +11,13 @@ import contextlib
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from importlib import resources
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from crossdock.core.errors import AccessError, ConnectionLost
+from crossdock.edges.scratch import scratch_folder
 from crossdock.edges.ssh import SshHost, dying_with_us
 
 _REAP_SECONDS = 2.0
@@ -39,7 +38,7 @@ class Relay:
         self.host = host
         self.target = target
         self.php = php
-        self._folder = Path(tempfile.mkdtemp(prefix="crossdock-"))
+        self._folder = scratch_folder()
         self.path = self._folder / "db.sock"
         self._log = self._folder / "ssh.log"
         self._children: list[subprocess.Popen[bytes]] = []

@@ -6,13 +6,12 @@ import contextlib
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from crossdock.core.errors import AccessError, ConnectionLost
+from crossdock.edges.scratch import scratch_folder
 from crossdock.edges.ssh import SshHost, dying_with_us
 
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -33,7 +32,7 @@ class Tunnel:
     def __init__(self, host: SshHost, target: str) -> None:
         self.host = host
         self.target = target
-        self._folder = Path(tempfile.mkdtemp(prefix="crossdock-"))
+        self._folder = scratch_folder()
         self.path = self._folder / "db.sock"
         self._log = self._folder / "ssh.log"
         self._process: subprocess.Popen[bytes] | None = None
