@@ -299,11 +299,6 @@ class TargetSession(_DriverSession):
             raise
         return rows
 
-    def set_checks(self, on: bool) -> None:
-        """unique_checks and foreign_key_checks. Off loads faster; rows above 8 MB must load with checks on: into an
-        empty table MariaDB would otherwise spin for ever on them."""
-        self.execute(f"SET SESSION unique_checks={int(on)}, foreign_key_checks={int(on)}")
-
     def roll_back(self) -> None:
         """Rolls back what is open. On a lost connection the server has done so itself."""
         with contextlib.suppress(*_DRIVER_ERRORS):

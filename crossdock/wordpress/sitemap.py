@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from crossdock.core.tables import Table
 from crossdock.wordpress import catalogue
 from crossdock.wordpress.catalogue import Scope
-from crossdock.wordpress.people import People
 from crossdock.wordpress.rewriting import PathRule, UrlRule
 
 # usermeta IDs: each server's range is this many times its range of user IDs.
@@ -157,11 +156,6 @@ def _store_rules(store: StoreMap, siblings: tuple[StoreMap, ...]) -> list[UrlRul
         source = urlsplit(url)
         made.append(UrlRule(source.netloc, source.path.rstrip("/"), scheme, to_host, to_path + store.target_uploads))
     return made
-
-
-def people_of(site: SiteMap) -> People:
-    """The server's user map before any exception is known."""
-    return People(site.user_base)
 
 
 TableKind = Literal["carry", "leave", "network"]
