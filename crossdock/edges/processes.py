@@ -22,10 +22,14 @@ class _Pool(ProcessPoolExecutor):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         running = list(self._processes.values()) if self._processes else []
+        manager: Any = self._executor_manager_thread  # a thread, whatever the stubs say
         if kind is not None and not issubclass(kind, Exception):
             self.shutdown(wait=False, cancel_futures=True)
             for process in running:
                 process.kill()
+            # It takes leave of the same processes, and whoever comes second sees one as alive for a moment more.
+            if manager is not None:
+                manager.join(timeout=5)
             for process in running:
                 process.join(timeout=5)
         else:
