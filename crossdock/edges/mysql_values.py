@@ -18,6 +18,7 @@ from typing import Any, cast
 from MySQLdb import _mysql
 
 from crossdock.core.tables import Column, Row
+from crossdock.edges import _wire
 
 FIELD, LINE, ESCAPE = b"\x1d", b"\x1e", b"\x10"
 NULL_FIELD = ESCAPE + b"N"
@@ -120,22 +121,11 @@ def load_statement(table: str, columns: Sequence[Column], php_charset: str = "ut
 
 
 def encode_fields(batch: Sequence[Row]) -> Iterator[bytes]:
-    """A batch in LOAD DATA's form. Usual data holds none of the three separator bytes, so it is joined and counted;
-    only a batch whose counts differ is escaped value by value."""
+    """A batch in LOAD DATA's form, whole; in pieces where a value is so big that a second copy would be felt."""
     if len(batch) <= 64 and any(value and len(value) > _BIG_VALUE_BYTES for row in batch for value in row):
         yield from _encode_big(batch)
-        return
-    nulls = 0
-    try:
-        joined = LINE.join(map(FIELD.join, batch))  # type: ignore[arg-type]
-    except TypeError:
-        nulls = sum(row.count(None) for row in batch)
-        joined = LINE.join(FIELD.join([NULL_FIELD if value is None else value for value in row]) for row in batch)
-    fields = sum(map(len, batch))
-    if (joined.count(FIELD), joined.count(LINE), joined.count(ESCAPE)) != (fields - len(batch), len(batch) - 1, nulls):
-        joined = LINE.join(FIELD.join(map(_escaped, row)) for row in batch)
-    yield joined
-    yield LINE
+    elif batch:
+        yield _wire.encoded(batch)
 
 
 def _encode_big(batch: Sequence[Row]) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from crossdock.core.errors import LockedError, TargetError
@@ -29,6 +30,7 @@ CLAIM, TABLE, CHUNK, PERSON, USER, UNDO = (
     "crossdock_undo",
 )
 DISCARDED = "being discarded"
+_ROWS_A_STATEMENT = 1000
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 _DDL = (
     f"CREATE TABLE IF NOT EXISTS {CLAIM} (name VARCHAR(20) PRIMARY KEY, plan CHAR(64) NOT NULL, environment VARCHAR(20)"
@@ -194,15 +196,20 @@ def add_table(
         f"INSERT IGNORE INTO {TABLE} (server, source, target, shared) VALUES (%s, %s, %s, %s)",
         (server, source, target, int(shared)),
     ):
-        for chunk in chunks:
-            _insert_chunk(session, chunk)
+        _insert_chunks(session, chunks)
 
 
-def _insert_chunk(session: Session, chunk: Chunk) -> None:
-    session.execute(
-        f"INSERT IGNORE INTO {CHUNK} (server, source, part, lo, hi) VALUES (%s, %s, %s, %s, %s)",
-        (chunk.server, chunk.source, chunk.part, chunk.lo, chunk.hi),
-    )
+def _insert_chunks(session: Session, chunks: Iterable[Chunk]) -> None:
+    rows = ((one.server, one.source, one.part, one.lo, one.hi) for one in chunks)
+    _insert(session, f"INSERT IGNORE INTO {CHUNK} (server, source, part, lo, hi)", rows)
+
+
+def _insert(session: Session, head: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Many rows a statement: over a tunnel each statement is a round trip."""
+    waiting = iter(rows)
+    while batch := list(islice(waiting, _ROWS_A_STATEMENT)):
+        values = "(" + ", ".join(["%s"] * len(batch[0])) + ")"
+        session.execute(f"{head} VALUES {', '.join([values] * len(batch))}", [value for row in batch for value in row])
 
 
 def tables(session: Session) -> dict[tuple[str, str], TableState]:
@@ -278,7 +285,7 @@ def split_chunk(session: Session, generation: int, chunk: Chunk, middle: int, pa
         f"UPDATE {CHUNK} SET hi = %s WHERE server = %s AND source = %s AND part = %s AND done = 0",
         (middle, chunk.server, chunk.source, chunk.part),
     )
-    _insert_chunk(session, upper)
+    _insert_chunks(session, [upper])
     session.execute("COMMIT")
     return lower, upper
 
@@ -348,13 +355,12 @@ def write_people(
     """Writes one server's decisions and the persons it adds, in one transaction. Row 0 marks the server as placed."""
     fence(session, generation)
     marker = Placement(0, 0, False, "", "", "placed")
-    for one in [marker, *placements]:
-        session.execute(
-            f"INSERT INTO {USER} VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            (server, one.source_id, one.target_id, int(one.merged), one.login, one.nicename, one.reason),
-        )
-    for key, user_id in directory.emails.items():
-        session.execute(f"INSERT IGNORE INTO {PERSON} VALUES (%s, %s)", (key[:255], user_id))
+    decisions = (
+        (server, one.source_id, one.target_id, int(one.merged), one.login, one.nicename, one.reason)
+        for one in (marker, *placements)
+    )
+    _insert(session, f"INSERT INTO {USER}", decisions)
+    _insert(session, f"INSERT IGNORE INTO {PERSON}", ((key[:255], number) for key, number in directory.emails.items()))
     session.execute("COMMIT")
 
 

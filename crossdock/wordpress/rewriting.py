@@ -8,15 +8,13 @@ serialize() counts. Nothing is decoded and encoded again: what does not match st
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, count
-from operator import add
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from urllib.parse import quote
 
 from crossdock.core.errors import ConfigError
+from crossdock.wordpress import _native
 from crossdock.wordpress.nesting import MOST_ESCAPES, Change, Edit, Structure
 
 
@@ -78,10 +76,7 @@ _MORE_PATH = re.compile(
 _MORE_PATH_PLAIN = re.compile(_MORE_PATH.pattern + rb"|%[0-9a-fA-F]{2}")
 _MORE_PATH_ENCODED = re.compile(_MORE_PATH.pattern + rb"|%(?:[89a-fA-F][0-9a-fA-F]|25|2[bBdD]|7[eE]|5[fF])")
 _ENTITY = re.compile(rb"&(?:quot|apos|lt|gt|nbsp|#0*3[49]|#x2[27]);\Z", re.IGNORECASE)
-_MORE_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.~-")
-# Longer than all that is looked at before a needle, so that what stands before a value is the same for each.
-_BETWEEN_VALUES = b"\0" * 64
-_MAY_BEGIN_STRUCTURE = frozenset(b" \t\n\r\0\x0b")
+_MORE_NAME = _native.NAME_BYTES
 _BEGINS_URL = frozenset(b"\"'`(=,> \t\r\n")
 
 
@@ -104,76 +99,27 @@ class Rewriter:
         self.needles: tuple[bytes, ...] = _innermost(
             {needle for matcher in self._matchers for needle in matcher.needles}
         )
+        self._needles = tuple(_native.Needle(needle) for needle in self.needles)
 
     def rewrite(self, value: bytes) -> Rewritten:
         """The value with every match replaced and every length mended."""
-        return _rewritten(value, self._edits(value), value, 0)
-
-    def rewrite_all(self, values: Sequence[bytes]) -> list[Rewritten]:
-        """`rewrite` of each value. All that hold no NUL are searched in one pass: short values cost a third then."""
-        found: list[Rewritten | None] = [self.rewrite(value) if b"\0" in value else None for value in values]
-        together = [number for number, done in enumerate(found) if done is None]
-        joined = _BETWEEN_VALUES.join([values[number] for number in together])
-        edits = self._edits(joined)
-        offset = first = 0
-        for number in together:
-            value = values[number]
-            end, last = offset + len(value), first
-            while last < len(edits) and edits[last][0] < end:
-                last += 1
-            found[number] = _rewritten(value, edits[first:last], joined, offset)
-            offset, first = end + len(_BETWEEN_VALUES), last
-        return [done for done in found if done is not None]
-
-    def _edits(self, value: bytes) -> list[Edit]:
-        lower = value.lower()
         edits: list[Edit] = []
         for matcher in self._matchers:
-            found = matcher.edits(value, lower)
+            found = matcher.edits(value)
             if found:
                 edits = _without_overlaps(edits + found) if edits else found
-        return edits
+        if not edits:
+            return Rewritten(value, 0, broken=False)
+        if not _native.may_hold_lengths(value):
+            return Rewritten(_native.applied(value, edits), len(edits), broken=False)
+        structure = Structure(value, edits)
+        mended = structure.mend()
+        done = _native.applied(value, mended) if structure.edits else value
+        return Rewritten(done, len(structure.edits), structure.broken)
 
     def hits(self, values: Sequence[bytes | None]) -> list[int]:
         """Indexes, ascending, of the values that may change: those that hold a needle in any letter case."""
-        # No needle holds a NUL, so none can span two values.
-        texts = [value or b"" for value in values] if None in values else cast(Sequence[bytes], values)
-        joined = b"\0".join(texts).lower()
-        ends: list[int] = []
-        found: set[int] = set()
-        for needle in self.needles:
-            # A single byte is looked for ten times as fast, and few columns hold a '%' or a backslash.
-            if needle[0] in b"%\\" and needle[:1] not in joined:
-                continue
-            at = joined.find(needle)
-            while at >= 0:
-                ends = ends or list(map(add, accumulate(map(len, texts)), count(1)))
-                number = bisect_right(ends, at)
-                found.add(number)
-                at = joined.find(needle, ends[number])
-        return sorted(found)
-
-
-def _rewritten(value: bytes, edits: list[Edit], text: bytes, offset: int) -> Rewritten:
-    """The value with its edits done. The edits' places are those in `text`, which holds the value at `offset`."""
-    if not edits:
-        return Rewritten(value, 0, broken=False)
-    if not _may_hold_structure(value):
-        return Rewritten(_apply(text, edits, offset, offset + len(value)), len(edits), broken=False)
-    if offset:
-        edits = [(start - offset, end - offset, change) for start, end, change in edits]
-    structure = Structure(value, edits)
-    mended = structure.mend()
-    done = _apply(value, mended, 0, len(value)) if structure.edits else value
-    return Rewritten(done, len(structure.edits), structure.broken)
-
-
-def _may_hold_structure(value: bytes) -> bool:
-    """Whether a length may stand in the value: it begins like serialized data, or holds some within JSON."""
-    if value[1:2] in (b":", b";") or value[0] in _MAY_BEGIN_STRUCTURE:
-        return True
-    # In JSON a length is followed by an escaped quote; the backslash of an address (http:\\/\\/) is none.
-    return b"\\" in value and (b':\\"' in value or b":\\\\" in value or b":\\u" in value)
+        return _native.hits(values, self._needles)
 
 
 def _innermost(needles: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -192,16 +138,6 @@ def _without_overlaps(edits: list[Edit]) -> list[Edit]:
         elif edit[0] == kept[-1][0]:
             kept[-1] = edit
     return kept
-
-
-def _apply(text: bytes, edits: Iterable[Edit], done: int, stop: int) -> bytes:
-    """text[done:stop] with the edits done."""
-    pieces: list[bytes] = []
-    for start, end, change in edits:
-        pieces += text[done:start], change.text
-        done = end
-    pieces.append(text[done:stop])
-    return b"".join(pieces)
 
 
 class _Left(NamedTuple):
@@ -327,7 +263,7 @@ class _HostMatcher:
 
     def __init__(self, needle: bytes, hosts: dict[bytes, list[_UrlTarget]]) -> None:
         self.needles = (needle,)
-        self._needle = needle
+        self._needle = _native.Needle(needle)
         longest_first = sorted(hosts, key=lambda host: -len(host))
         self._hosts = [
             (host, host.index(needle), sorted(hosts[host], key=lambda target: -len(target.path)))
@@ -338,45 +274,28 @@ class _HostMatcher:
         self._known: dict[bytes, _Known] = {}
         self._before = _USUAL_REACH + max(offset for _, offset, _ in self._hosts)
 
-    def edits(self, value: bytes, lower: bytes) -> list[Edit]:
+    def edits(self, value: bytes) -> list[Edit]:
         """The addresses, by place."""
-        needle, find, recall = self._needle, lower.find, self._known.get
-        size, before, found = len(needle), self._before, []
-        after = size + 1
-        at = find(needle)
-        while at >= 0:
-            edit = None
-            known = recall(value[at - before : at + after]) if at >= before else None
-            if known is not None:
-                back, root, paths, deep, slash = known
-                if not value.startswith(paths, at + size):
-                    edit = (at - back, at + size, root) if root else None
-                elif deep and value.startswith(paths[0] + slash, at + size):
-                    edit = (at - back, at + size + len(paths[0]), deep)
-            edit = edit or self._look(value, lower, at)
-            if edit is not None:
-                found.append(edit)
-            at = find(needle, at + size)
-        return found
+        return _native.host_edits(value, self._needle, self._before, self._known, self._look)
 
-    def _look(self, value: bytes, lower: bytes, at: int) -> Edit | None:
+    def _look(self, value: bytes, at: int) -> Edit | None:
         """The edit at a needle, and note for the next time if it is one of the usual kind."""
         for host, offset, targets in self._hosts:
             begin = at - offset
-            if begin < 2 or value[begin - 1] not in _SLASH_ENDS or not lower.startswith(host, begin):
+            if begin < 2 or value[begin - 1] not in _SLASH_ENDS or value[begin : begin + len(host)].lower() != host:
                 continue
             left, reach = self._left(value, begin)
             edit = self._match(value, begin, begin + len(host), targets, left) if left else None
-            end = at + len(self._needle)
+            end = at + len(self._needle.text)
             usual = end == begin + len(host) < len(value) and value[end] in _ENDS_HOST
-            if usual and left and edit and reach <= _USUAL_REACH and at >= self._before:
+            if usual and left and edit and (reach <= _USUAL_REACH or at < self._before):
                 self._remember(value, at, edit, targets, left.slash)
             return edit
         return None
 
     def _remember(self, value: bytes, at: int, edit: Edit, targets: list[_UrlTarget], slash: bytes) -> None:
-        end = at + len(self._needle)
-        key = value[at - self._before : end + 1]
+        end = at + len(self._needle.text)
+        key = value[max(at - self._before, 0) : end + 1]
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
         paths = tuple(target.path.written(slash) for target in targets if target.path)
@@ -468,35 +387,18 @@ class _PathMatcher:
         self._plain = rule.source.encode()
         first = rule.source[1:].partition("/")[0]
         self._escaped = b"\\/" + first.encode()
-        self._encoded = b"%2f" + quote(first, safe="").lower().encode()
+        self._encoded = _native.Needle(b"%2f" + quote(first, safe="").lower().encode())
         rare = max(rule.source.split("/"), key=len)
         if len(rare) >= _RARE_NAME and rare.isascii() and quote(rare, safe="") == rare:
             self.needles: tuple[bytes, ...] = (rare.lower().encode(),)
         else:
-            self.needles = (self._plain.lower(), self._escaped.lower(), self._encoded)
-        self._probes = tuple((needle[:1], needle) for needle in self.needles)
+            self.needles = (self._plain.lower(), self._escaped.lower(), self._encoded.text)
+        self._probes = tuple(_native.Needle(needle) for needle in self.needles)
 
-    def edits(self, value: bytes, lower: bytes) -> list[Edit]:
+    def edits(self, value: bytes) -> list[Edit]:
         """The paths, by place."""
-        for first, needle in self._probes:
-            # A single byte is looked for ten times as fast.
-            if first in lower and needle in lower:
-                break
-        else:
-            return []
-        found: list[Edit] = []
-        for needle, within in ((self._plain, value), (self._escaped, value), (self._encoded, lower)):
-            at = within.find(needle) if needle[:1] in within else -1
-            while at >= 0:
-                # Most often the path is that of an address, and what stands before it no escape.
-                inside = (
-                    at > 6 and value[at - 1] in _MORE_NAME and value[at - 2] != 0x5C and value[at - 3] != 0x25
-                ) and value[at - 6] != 0x5C
-                edit = None if inside else self._match(value, at)
-                if edit is not None:
-                    found.append(edit)
-                at = within.find(needle, at + 1)
-        return _without_overlaps(found)
+        places = _native.path_places(value, self._probes, self._plain, self._escaped, self._encoded)
+        return _without_overlaps([edit for at in places if (edit := self._match(value, at))]) if places else []
 
     def _match(self, value: bytes, at: int) -> Edit | None:
         if value[at] == 0x25:

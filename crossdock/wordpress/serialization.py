@@ -8,10 +8,11 @@ only, and a declared length is compared with the data before anything is read.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from crossdock.wordpress import _native
 
 # WordPress trims a value with PHP's trim() before it unserializes it.
 WHITESPACE = b" \t\n\r\0\x0b"
@@ -84,112 +85,8 @@ def scan(data: bytes, start: int = 0, end: int | None = None, points: Sequence[i
 
     With `points` (sorted offsets) only the strings that hold one of them are returned; without, all of them.
     """
-    scanner = _Scanner(data, len(data) if end is None else end, points)
-    try:
-        return Scan(scanner.run(start), scanner.spans)
-    except Malformed:
-        return None
-
-
-class _Scanner:
-    def __init__(self, data: bytes, end: int, points: Sequence[int] | None) -> None:
-        self.data = data
-        self.end = end
-        self.points = points
-        self.spans: list[StringSpan] = []
-
-    def run(self, pos: int) -> int:
-        """Offset after the value at `pos`; Malformed when it is none."""
-        data, end = self.data, self.end
-        match = _TOKEN.match
-        point = self._point_after(pos)
-        # `left` counts the items still due in the open container; keys stand where it is even. The top has one value.
-        left, in_object = 1, False
-        stack: list[tuple[int, bool]] = []
-        while True:
-            if not left:
-                if not stack:
-                    return pos
-                if pos >= end or data[pos] != 0x7D:
-                    raise Malformed
-                pos += 1
-                left, in_object = stack.pop()
-                continue
-            token = match(data, pos, end)
-            if token is None:
-                raise Malformed
-            kind = token.lastindex or 0
-            is_key = not left & 1
-            left -= 1
-            if kind == _STRING:
-                begin = token.end()
-                stop = begin + int(token[1])
-                if stop + 2 > end or data[stop] != 0x22 or data[stop + 1] != 0x3B:
-                    raise Malformed
-                if point < stop:
-                    role = "value" if not is_key else "property" if in_object else "key"
-                    point = self._keep(StringSpan(role, token.start(1), token.end(1), begin, stop))
-                pos = stop + 2
-            elif kind == _INT:
-                pos = token.end()
-            elif is_key and kind != _ESCAPED:
-                raise Malformed
-            elif kind == _ARRAY:
-                stack.append((left, in_object))
-                left, in_object, pos = 2 * int(token[4]), False, token.end()
-            elif kind in (_SCALAR, _REFERENCE):
-                pos = token.end()
-            elif kind == _OBJECT:
-                body = self._body(token, 5)
-                stack.append((left, in_object))
-                left, in_object, pos = 2 * int(body[1]), True, body.end()
-            else:
-                pos = self._rare(token, kind, "value" if not is_key else "property" if in_object else "key")
-                point = self._point_after(pos)
-
-    def _point_after(self, pos: int) -> int:
-        """The first point at or after `pos`; the end of the data where there is none (no string reaches it)."""
-        if self.points is None:
-            return -1
-        at = bisect_left(self.points, pos)
-        return self.points[at] if at < len(self.points) else self.end
-
-    def _keep(self, span: StringSpan) -> int:
-        """Note the span if it holds a point; return the next point after it."""
-        if self.points is None or self._point_after(span.start) < span.end:
-            self.spans.append(span)
-        return self._point_after(span.end)
-
-    def _name_end(self, token: re.Match[bytes], group: int) -> int:
-        """Offset of the quote that ends the class name which `token` begins."""
-        begin = token.end()
-        stop = begin + int(token[group])
-        if stop >= self.end or self.data[stop] != 0x22:
-            raise Malformed
-        self._keep(StringSpan("class", token.start(group), token.end(group), begin, stop))
-        return stop
-
-    def _body(self, token: re.Match[bytes], group: int) -> re.Match[bytes]:
-        body = _BODY.match(self.data, self._name_end(token, group), self.end)
-        if body is None:
-            raise Malformed
-        return body
-
-    def _rare(self, token: re.Match[bytes], kind: int, role: str) -> int:
-        """Offset after an S:, C: or E: token."""
-        if kind == _ESCAPED:
-            begin, stop = token.end(), _escaped_end(self.data, token.end(), int(token[7]), self.end)
-            closing = b'";'
-            self._keep(StringSpan(role, token.start(7), token.end(7), begin, stop, escaped=True))
-        elif kind == _CUSTOM:
-            body = self._body(token, 8)
-            stop, closing = body.end() + int(body[1]), b"}"
-            self._keep(StringSpan("payload", body.start(1), body.end(1), body.end(), min(stop, self.end)))
-        else:
-            stop, closing = self._name_end(token, 9), b'";'
-        if stop + len(closing) > self.end or not self.data.startswith(closing, stop):
-            raise Malformed
-        return stop + len(closing)
+    found = _native.scan(data, start, len(data) if end is None else end, None if points is None else list(points))
+    return None if found is None else Scan(found[0], [StringSpan._make(span) for span in found[1]])
 
 
 def _escaped_end(data: bytes, pos: int, count: int, end: int) -> int:

@@ -160,8 +160,9 @@ class TableTransform:
             hits = self._rewriter.hits(values)
             if number in self._blobs:
                 hits = [hit for hit in hits if is_text(values[hit] or b"")]
-            found = [values[hit] or b"" for hit in hits]
-            for hit, before, result in zip(hits, found, self._rewriter.rewrite_all(found), strict=True):
+            for hit in hits:
+                before = values[hit] or b""
+                result = self._rewriter.rewrite(before)
                 if result.broken:
                     self._report_broken(number, rows[hit])
                 if result.value != before:
