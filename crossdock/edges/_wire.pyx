@@ -1,5 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""LOAD DATA's form of rows, compiled: mysql_values.py says what it is. Types for callers: _wire.pyi."""
+"""The wire's inner loops, compiled: rows fetched one by one, and LOAD DATA's form of rows (mysql_values.py says what it
+is). Types for callers: _wire.pyi."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
@@ -59,3 +60,21 @@ def encoded(rows):
         to[0] = LINE
         to += 1
     return result
+
+
+def fetch(result, Py_ssize_t most_rows, Py_ssize_t most_bytes):
+    """Rows of an unbuffered mysqlclient result: at most `most_rows`, and none after `most_bytes` are passed. The driver
+    can't stop inside one fetch, so each row is one: a row of 16 MB among short ones comes alone."""
+    cdef list rows = []
+    cdef Py_ssize_t size = 0
+    fetch_row = result.fetch_row
+    while len(rows) < most_rows and size <= most_bytes:
+        fetched = <tuple?> fetch_row(1)
+        if not fetched:
+            break
+        row = <tuple?> fetched[0]
+        for value in <tuple> row:
+            if value is not None:
+                size += PyBytes_GET_SIZE(<bytes?> value)
+        rows.append(row)
+    return rows

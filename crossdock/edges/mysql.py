@@ -6,7 +6,6 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any
 
 import MySQLdb
@@ -18,6 +17,7 @@ from crossdock.core.errors import ConnectionLost, SourceError, TargetError
 from crossdock.core.ports import ServerFacts, Session
 from crossdock.core.secrets import Masked
 from crossdock.core.tables import Column, Row, Schema
+from crossdock.edges import _wire
 from crossdock.edges.mysql_errors import LOCAL_INFILE_REFUSED, code_of, translate
 from crossdock.edges.mysql_load import Loaded, Sent, Wire, check_warnings, counted, insert_statements, load_pieces
 from crossdock.edges.mysql_schema import read_schema, read_server
@@ -26,7 +26,6 @@ from crossdock.edges.mysql_values import bind, load_expression, load_statement, 
 __all__ = ["Endpoint", "SourceSession", "TargetSession", "load_expression", "select_expression", "select_list"]
 
 _BATCH_BYTES = 8 << 20
-_FETCH_ROWS = 64
 _WIDE_BYTES = 16 << 10
 _DRIVER_ERRORS = (MySQLdb.Error, pymysql.Error, OSError)
 _WIRE_SETTINGS = (
@@ -182,7 +181,9 @@ class SourceSession(_DriverSession):
             raise SourceError("the statement to stream has no rows", where=self.endpoint.place)
         done = False
         try:
-            yield from _batches(result, batch_rows, self._fetch)
+            wide = _may_be_wide(result)
+            while rows := self._fetch(result, batch_rows, wide):
+                yield rows
             done = True
         except (SourceError, ConnectionLost):
             done = True
@@ -198,9 +199,9 @@ class SourceSession(_DriverSession):
         with contextlib.suppress(*_DRIVER_ERRORS):
             self._connection.close()
 
-    def _fetch(self, result: Any, rows: int) -> tuple[Row, ...]:
+    def _fetch(self, result: Any, rows: int, wide: bool) -> list[Row]:
         with self._translated():
-            return result.fetch_row(rows)  # type: ignore[no-any-return]
+            return _wire.fetch(result, rows, _BATCH_BYTES) if wide else list(result.fetch_row(rows))
 
     def _run(self, sql: bytes) -> Outcome:
         self._connection.query(sql)
@@ -374,37 +375,9 @@ def _packet(statements: Sequence[Statement]) -> bytes:
     return b"; ".join(bind(s) if isinstance(s, str) else bind(*s) for s in statements)
 
 
-def _batches(result: Any, batch_rows: int, fetch: Callable[[Any, int], tuple[Row, ...]]) -> Iterator[list[Row]]:
-    """Rows in bounded batches. The driver can't stop inside one fetch, so rows come in small fetches whose count
-    follows the size of the last one's rows; narrow results are fetched whole batches at a time."""
-    wide = _wide_columns(result)
-    if not wide:
-        while rows := fetch(result, batch_rows):
-            yield list(rows)
-        return
-    batch: list[Row] = []
-    size = step = 0
-    while rows := fetch(result, min(step or 1, batch_rows - len(batch))):
-        fetched = _bytes(rows, wide)
-        size += fetched
-        batch.extend(rows)
-        mean = fetched // len(rows) + 1
-        step = max(1, min(_FETCH_ROWS, 2 * len(rows), _BATCH_BYTES // mean))
-        if len(batch) >= batch_rows or size > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-            rows = ()
-    if batch:
-        yield batch
-
-
-def _wide_columns(result: Any) -> list[int]:
-    """Places of the columns that may hold more than 16 KB, by the server's own length."""
-    return [number for number, column in enumerate(result.describe()) if not 0 <= int(column[3]) <= _WIDE_BYTES]
-
-
-def _bytes(rows: tuple[Row, ...], columns: Sequence[int]) -> int:
-    return sum(sum(map(len, filter(None, map(itemgetter(number), rows)))) for number in columns)
+def _may_be_wide(result: Any) -> bool:
+    """Whether a column may hold more than 16 KB, by the server's own length."""
+    return any(not 0 <= int(column[3]) <= _WIDE_BYTES for column in result.describe())
 
 
 _check_source: Callable[[Endpoint], Session] = Endpoint.open_source

@@ -271,9 +271,18 @@ def test_a_batch_is_bounded_in_bytes(mariadb):
         for batch in source.stream("SELECT seq, REPEAT('x', 1000000) FROM seq_1_to_100 ORDER BY seq", batch_rows=2000)
     ]
     assert sum(sizes) == 100_000_000
-    assert max(sizes) <= 17_000_000
+    assert max(sizes) <= 9_500_000
     small = [len(batch) for batch in source.stream("SELECT seq FROM seq_1_to_5000", batch_rows=2000)]
     assert small == [2000, 2000, 1000]
+
+
+def test_big_rows_behind_short_ones_come_one_by_one(mariadb):
+    source = mariadb.endpoint().open_source()
+    value = "IF(seq % 1000 > 990, REPEAT('x', 9000000), 'short')"
+    batches = list(source.stream(f"SELECT seq, {value} FROM seq_1_to_1999"))
+    assert [len(batch) for batch in batches][:3] == [991, 1, 1]
+    assert max(sum(len(row[1]) for row in batch) for batch in batches) < 9_010_000
+    assert [int(row[0]) for batch in batches for row in batch] == list(range(1, 2000))
 
 
 def test_one_packet_of_several_statements(mariadb):
