@@ -43,4 +43,5 @@ clean:
 	@if ps -eo args | grep -F "$(LAB)/" | grep -vq grep; then \
 	  echo 'A lab is running in $(LAB). Way out: stop it first (crossdock lab --help)'; exit 1; fi
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo crossdock.egg-info "$(LAB)"
+	@rm -f crossdock/*/*.so $(patsubst %.pyx,%.c,$(wildcard crossdock/*/*.pyx))
 	@find crossdock tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
