@@ -4,6 +4,7 @@ is). Types for callers: _wire.pyi."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
+from libc.stdint cimport uint64_t
 
 cdef enum:
     FIELD = 0x1D
@@ -60,6 +61,54 @@ def encoded(rows):
         to[0] = LINE
         to += 1
     return result
+
+
+cdef inline Py_ssize_t _prefixed(Py_ssize_t size) noexcept nogil:
+    """Bytes of a string with its length before it (Protocol::LengthEncodedString)."""
+    return size + (1 if size < 251 else 3 if size < 1 << 16 else 4 if size < 1 << 24 else 9)
+
+
+cdef inline unsigned char* _put(unsigned char* to, const unsigned char* text, Py_ssize_t size) noexcept nogil:
+    cdef int width = 0 if size < 251 else 2 if size < 1 << 16 else 3 if size < 1 << 24 else 8
+    cdef uint64_t left = size
+    cdef int at
+    if width:
+        to[0] = 0xFC if width == 2 else 0xFD if width == 3 else 0xFE
+        to += 1
+    for at in range(width or 1):
+        to[at] = left & 0xFF
+        left >>= 8
+    to += width or 1
+    memcpy(to, text, size)
+    return to + size
+
+
+def bulk(list rows, Py_ssize_t first, Py_ssize_t most_bytes, Py_ssize_t largest_row):
+    """COM_STMT_BULK_EXECUTE's parameters of the rows from `first` on, at least one and at most `most_bytes` of them, and
+    the number of the row after them. None in their place for a row of more than `largest_row` bytes, alone."""
+    cdef Py_ssize_t made = 0, size, last = first
+    cdef unsigned char* to
+    cdef bytes result
+    while last < len(rows):
+        size = 0
+        for value in <tuple?> rows[last]:
+            size += 1 if value is None else 1 + _prefixed(PyBytes_GET_SIZE(<bytes?> value))
+        if size > largest_row and last == first:
+            return None, first + 1
+        if size > largest_row or (made and made + size > most_bytes):
+            break
+        made += size
+        last += 1
+    result = PyBytes_FromStringAndSize(NULL, made)
+    to = <unsigned char*> PyBytes_AS_STRING(result)
+    while first < last:
+        for value in <tuple> rows[first]:
+            to[0] = value is None
+            to += 1
+            if value is not None:
+                to = _put(to, <const unsigned char*> PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+        first += 1
+    return result, last
 
 
 def fetch(result, Py_ssize_t most_rows, Py_ssize_t most_bytes):

@@ -19,9 +19,26 @@ from crossdock.core.secrets import Masked
 from crossdock.core.tables import Column, Row, Schema
 from crossdock.edges import _wire
 from crossdock.edges.mysql_errors import LOCAL_INFILE_REFUSED, code_of, translate
-from crossdock.edges.mysql_load import Loaded, Sent, Wire, check_warnings, counted, insert_statements, load_pieces
+from crossdock.edges.mysql_load import (
+    BulkInsert,
+    Loaded,
+    Sent,
+    Wire,
+    bulk_parts,
+    check_warnings,
+    counted,
+    insert_statements,
+    load_pieces,
+)
 from crossdock.edges.mysql_schema import read_schema, read_server
-from crossdock.edges.mysql_values import bind, load_expression, load_statement, select_expression, select_list
+from crossdock.edges.mysql_values import (
+    bind,
+    bulk_statement,
+    load_expression,
+    load_statement,
+    select_expression,
+    select_list,
+)
 
 __all__ = ["Endpoint", "SourceSession", "TargetSession", "load_expression", "select_expression", "select_list"]
 
@@ -48,8 +65,8 @@ Statement = str | tuple[str, Sequence[Any]]
 class Endpoint:
     """Where a database is and who logs in. Picklable. Either `unix_socket` or `host` and `port` is used.
 
-    `local_infile=False` forbids LOAD DATA LOCAL even where the server offers it. `php_charset` is wp-config's
-    DB_CHARSET: what PHP sees the text in.
+    `bulk=False` forbids MariaDB's bulk protocol and `local_infile=False` LOAD DATA LOCAL, even where the server offers
+    them. `php_charset` is wp-config's DB_CHARSET: what PHP sees the text in.
     """
 
     name: str
@@ -62,6 +79,7 @@ class Endpoint:
     connect_timeout_seconds: int = 20
     local_infile: bool = True
     php_charset: str = "utf8mb4"
+    bulk: bool = True
 
     @property
     def place(self) -> str:
@@ -244,6 +262,7 @@ class TargetSession(_DriverSession):
         facts = self.query("SELECT @@session.max_allowed_packet, @@global.local_infile")[0]
         self._max_packet_bytes = int(facts[0] or 0)
         self.uses_local_infile = endpoint.local_infile and facts[1] == b"1"
+        self.uses_bulk: bool = endpoint.bulk and self._connection.speaks_bulk
 
     def multi(self, statements: Sequence[Statement]) -> list[Outcome]:
         """Several statements in one packet and one round trip. The first error ends them and is raised."""
@@ -312,12 +331,59 @@ class TargetSession(_DriverSession):
     def _load(self, table: str, columns: Sequence[Column], batches: Iterable[list[Row]], php_charset: str) -> int:
         sent = Sent()
         stream = counted(batches, columns, sent)
-        loaded = self._load_data(table, columns, stream, sent, php_charset) if self.uses_local_infile else None
-        if loaded is None:
-            loaded = self._load_inserts(table, columns, stream, sent, php_charset)
+        load = self._load_bulk if self.uses_bulk else self._load_rows
+        loaded = load(table, columns, stream, sent, php_charset)
         if loaded != sent.rows:
             raise TargetError(f"{table}: {sent.rows} rows were sent but {loaded} stored", where=self.endpoint.place)
         return loaded
+
+    def _load_bulk(
+        self, table: str, columns: Sequence[Column], batches: Iterator[list[Row]], sent: Sent, php_charset: str
+    ) -> int:
+        """Rows too large for a packet go the other way, between the packets."""
+        loaded = warned = 0
+
+        def settle() -> None:
+            nonlocal loaded, warned
+            with self._loading(table):
+                answer = insert.take()
+            if answer is not None:
+                loaded += answer.affected
+                warned += answer.warnings
+                self._check_warnings(answer.warnings, answer.warnings if warned <= sent.invalid_enums else 0, table)
+
+        with self._loading(table):
+            insert: BulkInsert = self._connection.prepare(
+                bulk_statement(table, columns, php_charset).encode(), len(columns)
+            )
+        try:
+            for part in bulk_parts(batches, self._max_packet_bytes):
+                settle()
+                if isinstance(part, bytes):
+                    with self._loading(table):
+                        insert.send(part)
+                else:
+                    loaded += self._load_rows(table, columns, iter([part]), sent, php_charset)
+            settle()
+        finally:
+            with contextlib.suppress(*_DRIVER_ERRORS):
+                insert.close()
+        return loaded
+
+    def _load_rows(
+        self, table: str, columns: Sequence[Column], batches: Iterator[list[Row]], sent: Sent, php_charset: str
+    ) -> int:
+        loaded = self._load_data(table, columns, batches, sent, php_charset) if self.uses_local_infile else None
+        if loaded is None:
+            loaded = self._load_inserts(table, columns, batches, sent, php_charset)
+        return loaded
+
+    @contextlib.contextmanager
+    def _loading(self, table: str) -> Iterator[None]:
+        try:
+            yield
+        except _DRIVER_ERRORS as error:
+            raise translate(error, where=f"{self.endpoint.place}, table {table}", target=True) from error
 
     def _load_data(
         self, table: str, columns: Sequence[Column], batches: Iterator[list[Row]], sent: Sent, php_charset: str

@@ -1,4 +1,5 @@
-"""Bulk loading over PyMySQL's socket: LOAD DATA LOCAL fed from memory, or multi-row INSERT where that is refused."""
+"""Bulk loading over PyMySQL's socket: MariaDB's bulk protocol; LOAD DATA LOCAL fed from memory; multi-row INSERT where
+that is refused."""
 
 from __future__ import annotations
 
@@ -10,16 +11,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import pymysql.connections
+from pymysql.connections import MAX_PACKET_LEN
 from pymysql.constants import CLIENT, COMMAND
 from pymysql.protocol import OKPacketWrapper
 
 from crossdock.core.errors import ConnectionLost, TargetError
 from crossdock.core.tables import Column, Row
+from crossdock.edges import _wire
 from crossdock.edges.mysql_values import encode_fields, insert_head, tuple_encoder
 
 _PACKET_BYTES = 1 << 20
 _SMALL_BYTES = 64 << 10
 _INSERT_BYTES = 4 << 20
+_BULK_BYTES = 2 << 20
+_LARGEST_BULK_ROW = 8 << 20
+# https://mariadb.com/kb/en/connection/ and https://mariadb.com/kb/en/com_stmt_bulk_execute/
+_CLIENT_MYSQL = 1  # not set by MariaDB, which says more about itself then
+_BULK_OPERATIONS = 1 << 2  # of the extended capabilities
+_STMT_PREPARE, _STMT_CLOSE, _STMT_BULK_EXECUTE = 0x16, 0x19, 0xFA
+_SEND_TYPES = 128
+_BLOB = b"\xfc\0"
 _WARNING_COUNT_LIMIT = 65_535
 _DATA_TRUNCATED = 1265
 _DATA_TOO_LONG = 1406
@@ -47,11 +58,14 @@ _Connection: Any = pymysql.connections.Connection
 
 
 class Wire(_Connection):  # type: ignore[misc]
-    """PyMySQL's connection with LOAD DATA LOCAL from an iterator. The server can never ask for a file of this machine:
-    outside `load_local` such a request is refused."""
+    """PyMySQL's connection with MariaDB's bulk INSERT, and LOAD DATA LOCAL from an iterator. The server can never ask
+    for a file of this machine: outside `load_local` such a request is refused."""
 
     def __init__(self, **settings: Any) -> None:
         self._next_seq_id: int = 0
+        self._greeting = b""
+        self._introduces_itself = False
+        self.speaks_bulk = False
         super().__init__(
             **settings,
             charset="utf8mb4",
@@ -85,6 +99,34 @@ class Wire(_Connection):  # type: ignore[misc]
         answer = OKPacketWrapper(self._read_packet())
         self.server_status = answer.server_status
         return Loaded(int(answer.affected_rows), int(answer.warning_count), failure)
+
+    def prepare(self, sql: bytes, parameters: int) -> BulkInsert:
+        """Prepares an INSERT of `parameters` values. Errors: the driver's."""
+        self._execute_command(_STMT_PREPARE, sql)
+        (number,) = struct.unpack_from("<xI", self._read_packet().get_all_data())
+        for _ in range(parameters + 1):
+            self._read_packet()
+        return BulkInsert(self, number, parameters)
+
+    def _read_packet(self, *kind: Any) -> Any:
+        packet = super()._read_packet(*kind)
+        if not self._greeting:
+            self._greeting = packet.get_all_data()
+            self.speaks_bulk = _offers_bulk(self._greeting)
+        return packet
+
+    def _request_authentication(self) -> None:
+        self._introduces_itself = self.speaks_bulk
+        try:
+            super()._request_authentication()
+        finally:
+            self._introduces_itself = False
+
+    def write_packet(self, payload: bytes) -> None:
+        if self._introduces_itself and payload[4:8] == struct.pack("<I", MAX_PACKET_LEN):
+            flags = struct.unpack_from("<I", payload)[0] & ~_CLIENT_MYSQL
+            payload = struct.pack("<I", flags) + payload[4:28] + struct.pack("<I", _BULK_OPERATIONS) + payload[32:]
+        super().write_packet(payload)
 
     def _send_pieces(self, pieces: Iterator[bytes]) -> BaseException | None:
         """Sends all; small pieces travel together. Returns what the iterator raised, so that the protocol can end."""
@@ -129,6 +171,60 @@ class Wire(_Connection):  # type: ignore[misc]
                 if any(event & ~select.POLLOUT for _, event in poll.poll()):
                     self._read_packet()
                     raise ConnectionLost("the server answered before it had all rows") from None
+
+
+def _offers_bulk(greeting: bytes) -> bool:
+    """Whether the server's greeting (Protocol::HandshakeV10) tells of MariaDB's bulk operations."""
+    at = greeting.find(b"\0") + 1
+    if greeting[:1] != b"\x0a" or len(greeting) < at + 31:
+        return False
+    (flags,) = struct.unpack_from("<H", greeting, at + 13)
+    (extended,) = struct.unpack_from("<I", greeting, at + 27)
+    return not flags & _CLIENT_MYSQL and bool(extended & _BULK_OPERATIONS)
+
+
+class BulkInsert:
+    """A prepared INSERT that takes many rows a packet. While the server works on one, the caller makes the next."""
+
+    def __init__(self, wire: Wire, number: int, parameters: int) -> None:
+        self._wire = wire
+        self._number = number
+        self._head = struct.pack("<IH", number, _SEND_TYPES) + _BLOB * parameters
+        self._pending = False
+
+    def send(self, rows: bytes) -> None:
+        """Sends rows in the form of _wire.bulk; take() must have taken the answer to the last ones."""
+        self._wire._execute_command(_STMT_BULK_EXECUTE, self._head + rows)
+        self._pending = True
+
+    def take(self) -> Loaded | None:
+        """The server's answer to what was sent last; None when there is none to come. Errors: the driver's."""
+        if not self._pending:
+            return None
+        self._pending = False
+        answer = OKPacketWrapper(self._wire._read_packet())
+        self._wire.server_status = answer.server_status
+        return Loaded(int(answer.affected_rows), int(answer.warning_count), None)
+
+    def close(self) -> None:
+        """Ends the statement, whatever became of it. Errors: the driver's."""
+        try:
+            self.take()
+        finally:
+            if self._wire.open:
+                self._wire._execute_command(_STMT_CLOSE, struct.pack("<I", self._number))
+
+
+def bulk_parts(batches: Iterable[list[Row]], max_packet_bytes: int) -> Iterator[bytes | list[Row]]:
+    """Packets for BulkInsert.send; a row too large for one stands between them as it is, in a list of its own."""
+    largest = min(max_packet_bytes - 64 * 1024, _LARGEST_BULK_ROW)
+    most = min(largest, _BULK_BYTES)
+    for batch in batches:
+        at = 0
+        while at < len(batch):
+            first = at
+            packet, at = _wire.bulk(batch, first, most, largest)
+            yield batch[first:at] if packet is None else packet
 
 
 def counted(batches: Iterable[list[Row]], columns: Sequence[Column], sent: Sent) -> Iterator[list[Row]]:

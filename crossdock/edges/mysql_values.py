@@ -120,6 +120,13 @@ def load_statement(table: str, columns: Sequence[Column], php_charset: str = "ut
     )
 
 
+def bulk_statement(table: str, columns: Sequence[Column], php_charset: str = "utf8mb4") -> str:
+    """The INSERT whose parameters are a row's values as binary strings."""
+    names = ", ".join(quote_name(column.name) for column in columns)
+    values = ((load_expression(column, php_charset) or "@v").replace("@v", "?") for column in columns)
+    return f"INSERT INTO {quote_name(table)} ({names}) VALUES ({', '.join(values)})"
+
+
 def encode_fields(batch: Sequence[Row]) -> Iterator[bytes]:
     """A batch in LOAD DATA's form, whole; in pieces where a value is so big that a second copy would be felt."""
     if len(batch) <= 64 and any(value and len(value) > _BIG_VALUE_BYTES for row in batch for value in row):

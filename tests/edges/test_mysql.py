@@ -72,11 +72,18 @@ def raw_rows(session, table, columns):
     return session.query(f"SELECT {list_} FROM {table} ORDER BY id")
 
 
-@pytest.mark.parametrize("local_infile", [True, False])
-def test_every_type_travels_exactly(connected, local_infile):
-    endpoint = replace(connected.endpoint, local_infile=local_infile)
+WAYS = {
+    "bulk": {"bulk": True, "local_infile": False},
+    "load-data": {"bulk": False, "local_infile": True},
+    "insert": {"bulk": False, "local_infile": False},
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+def test_every_type_travels_exactly(connected, way):
+    endpoint = replace(connected.endpoint, **way)
     source, target = endpoint.open_source(), endpoint.open_target()
-    assert target.uses_local_infile is local_infile
+    assert (target.uses_bulk, target.uses_local_infile) == (way["bulk"], way["local_infile"])
     columns = source.schema("edge").table("edge").stored_columns
     target.execute("TRUNCATE copy")
     target.execute("START TRANSACTION")
@@ -108,17 +115,17 @@ def test_text_that_php_read_as_latin1_stays_raw(mariadb):
     columns = source.schema("old").table("old").columns
     assert source.query(f"SELECT {select_list(columns, 'latin1')} FROM old") == [(b"1", b"\xe9\xc3\xa9\x80")]
     assert source.query(f"SELECT {select_list(columns)} FROM old") == [(b"1", "éÃ©€".encode())]
-    for infile in (True, False):
-        loader = mariadb.endpoint(local_infile=infile).open_target()
+    for way in WAYS.values():
+        loader = mariadb.endpoint(**way).open_target()
         for charset, text in (("latin1", b"\xe9\xc3\xa9\x80"), ("utf8mb4", "éÃ©€".encode())):
             loader.execute("TRUNCATE old2")
             loader.load("old2", columns, [[(b"1", text)]], php_charset=charset)
             assert loader.query("SELECT HEX(v) FROM old2") == [(b"E9C3A980",)]
 
 
-@pytest.fixture(params=[True, False], ids=["load-data", "insert"])
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
 def target(request, mariadb):
-    session = mariadb.endpoint(local_infile=request.param).open_target()
+    session = mariadb.endpoint(**request.param).open_target()
     session.execute("CREATE OR REPLACE TABLE t (id INT PRIMARY KEY, v VARCHAR(5), w LONGTEXT)")
     yield session
     session.close()
@@ -189,8 +196,9 @@ def test_rows_are_pulled_lazily(target, columns, mariadb):
     assert seen[0] > 10
 
 
-def test_an_insert_row_beyond_max_allowed_packet(mariadb):
-    session = mariadb.endpoint(local_infile=False).open_target()
+@pytest.mark.parametrize("bulk", [True, False])
+def test_an_insert_row_beyond_max_allowed_packet(mariadb, bulk):
+    session = mariadb.endpoint(local_infile=False, bulk=bulk).open_target()
     session.execute("CREATE OR REPLACE TABLE big (id INT PRIMARY KEY, v LONGBLOB)")
     columns = session.schema("big").table("big").columns
     with pytest.raises(TargetError, match=r"a row of big takes .*max_allowed_packet") as caught:
@@ -356,7 +364,7 @@ def test_endpoint_is_picklable_and_keeps_its_secret(mariadb):
 
 
 def test_a_server_that_refuses_local_infile_gets_inserts(mariadb, columns):
-    session = mariadb.endpoint().open_target()
+    session = mariadb.endpoint(bulk=False).open_target()
     mariadb.root("SET GLOBAL local_infile=0")
     try:
         assert session.uses_local_infile
