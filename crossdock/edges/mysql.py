@@ -265,9 +265,7 @@ class TargetSession(_DriverSession):
         facts = self.query("SELECT @@session.max_allowed_packet, @@global.local_infile")[0]
         self._max_packet_bytes = int(facts[0] or 0)
         self.uses_local_infile = endpoint.local_infile and facts[1] == b"1"
-        self.uses_bulk: bool = (
-            endpoint.bulk and self._connection.speaks_bulk and self._max_packet_bytes >= _LEAST_BULK_BYTES
-        )
+        self.uses_bulk: bool = endpoint.bulk and self._connection.speaks_bulk and self._takes_bulk()
 
     def multi(self, statements: Sequence[Statement]) -> list[Outcome]:
         """Several statements in one packet and one round trip. The first error ends them and is raised."""
@@ -332,6 +330,11 @@ class TargetSession(_DriverSession):
     def close(self) -> None:
         with contextlib.suppress(*_DRIVER_ERRORS):
             self._connection.close()
+
+    def _takes_bulk(self) -> bool:
+        """Whether MariaDB takes what it offers: a log of statements has no form for many rows."""
+        logged = self.query("SELECT @@global.log_bin AND @@session.binlog_format = 'STATEMENT'")[0][0]
+        return logged != b"1" and self._max_packet_bytes >= _LEAST_BULK_BYTES
 
     def _load(self, table: str, columns: Sequence[Column], batches: Iterable[list[Row]], php_charset: str) -> int:
         loaded = self._load_bulk(table, columns, batches, php_charset) if self.uses_bulk else None

@@ -123,7 +123,7 @@ def mariadb() -> Iterator[TestDatabase]:
 
 @pytest.fixture(scope="session")
 def strict() -> Iterator[TestDatabase]:
-    """A server that takes 1 MB a packet, and nothing but TLS."""
+    """A server that takes 1 MB a packet and nothing but TLS, and keeps a binary log."""
     folder = Path(tempfile.mkdtemp(prefix="cdtest-"))
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(
@@ -135,7 +135,7 @@ def strict() -> Iterator[TestDatabase]:
     key.chmod(0o644)
     tls = (f"--ssl-key={key}", f"--ssl-cert={certificate}", "--require-secure-transport=ON")
     try:
-        with mariadb_server("--max-allowed-packet=1M", *tls) as database:
+        with mariadb_server("--max-allowed-packet=1M", "--log-bin", *tls) as database:
             yield database
     finally:
         shutil.rmtree(folder, ignore_errors=True)

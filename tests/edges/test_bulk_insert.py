@@ -180,6 +180,17 @@ def test_a_greater_row_than_the_server_takes_says_the_way_out(strict):
     session.close()
 
 
+@pytest.mark.parametrize("binlog_format", ["STATEMENT", "MIXED", "ROW"])
+def test_whatever_the_server_s_binary_log_holds(strict, binlog_format):
+    strict.root(f"SET GLOBAL binlog_format='{binlog_format}'")
+    session = strict.endpoint().open_target()
+    session.execute("CREATE OR REPLACE TABLE b (id INT PRIMARY KEY, w LONGBLOB)")
+    columns = session.schema("b").table("b").columns
+    assert session.load("b", columns, [[(b"1", b"x"), (b"2", b"x" * 2_000_000), (b"3", None)]]) == 3
+    assert session.uses_bulk == (binlog_format != "STATEMENT")
+    session.close()
+
+
 def test_a_connection_cut_with_an_answer_on_its_way(mariadb, target, columns):
     number = int(target.query("SELECT CONNECTION_ID()")[0][0])
 
