@@ -19,7 +19,7 @@ cdef inline Py_ssize_t _specials(const unsigned char* text, Py_ssize_t size) noe
     return found
 
 
-def encoded(rows):
+def encoded(list rows not None):
     """The rows (tuples of bytes or None) as lines of LOAD DATA's file."""
     cdef Py_ssize_t made = 0, size, at, specials, all_specials = 0
     cdef const unsigned char* text
@@ -83,12 +83,14 @@ cdef inline unsigned char* _put(unsigned char* to, const unsigned char* text, Py
     return to + size
 
 
-def bulk(list rows, Py_ssize_t first, Py_ssize_t most_bytes, Py_ssize_t largest_row):
+def bulk(list rows not None, Py_ssize_t first, Py_ssize_t most_bytes, Py_ssize_t largest_row):
     """COM_STMT_BULK_EXECUTE's parameters of the rows from `first` on, at least one and at most `most_bytes` of them, and
     the number of the row after them. None in their place for a row of more than `largest_row` bytes, alone."""
     cdef Py_ssize_t made = 0, size, last = first
     cdef unsigned char* to
     cdef bytes result
+    if not 0 <= first < len(rows):
+        raise IndexError("no row there")
     while last < len(rows):
         size = 0
         for value in <tuple?> rows[last]:

@@ -18,7 +18,7 @@ from crossdock.core.ports import ServerFacts, Session
 from crossdock.core.secrets import Masked
 from crossdock.core.tables import Column, Row, Schema
 from crossdock.edges import _wire
-from crossdock.edges.mysql_errors import LOCAL_INFILE_REFUSED, code_of, translate
+from crossdock.edges.mysql_errors import BULK_REFUSED, LOCAL_INFILE_REFUSED, code_of, translate
 from crossdock.edges.mysql_load import (
     BulkInsert,
     Loaded,
@@ -27,7 +27,9 @@ from crossdock.edges.mysql_load import (
     bulk_parts,
     check_warnings,
     counted,
+    enum_places,
     insert_statements,
+    invalid_enums,
     load_pieces,
 )
 from crossdock.edges.mysql_schema import read_schema, read_server
@@ -44,6 +46,7 @@ __all__ = ["Endpoint", "SourceSession", "TargetSession", "load_expression", "sel
 
 _BATCH_BYTES = 8 << 20
 _WIDE_BYTES = 16 << 10
+_LEAST_BULK_BYTES = 256 << 10  # max_allowed_packet; with less, many a row would be too large for a packet
 _DRIVER_ERRORS = (MySQLdb.Error, pymysql.Error, OSError)
 _WIRE_SETTINGS = (
     "SET SESSION time_zone='+00:00', net_write_timeout=3600, net_read_timeout=3600, wait_timeout=86400,"
@@ -262,7 +265,7 @@ class TargetSession(_DriverSession):
         facts = self.query("SELECT @@session.max_allowed_packet, @@global.local_infile")[0]
         self._max_packet_bytes = int(facts[0] or 0)
         self.uses_local_infile = endpoint.local_infile and facts[1] == b"1"
-        self.uses_bulk: bool = endpoint.bulk and self._connection.speaks_bulk
+        self.uses_bulk: bool = endpoint.bulk and self._connection.speaks_bulk and self._takes_bulk()
 
     def multi(self, statements: Sequence[Statement]) -> list[Outcome]:
         """Several statements in one packet and one round trip. The first error ends them and is raised."""
@@ -328,54 +331,60 @@ class TargetSession(_DriverSession):
         with contextlib.suppress(*_DRIVER_ERRORS):
             self._connection.close()
 
+    def _takes_bulk(self) -> bool:
+        """Whether MariaDB takes what it offers: a log of statements has no form for many rows."""
+        logged = self.query("SELECT @@global.log_bin AND @@session.binlog_format = 'STATEMENT'")[0][0]
+        return logged != b"1" and self._max_packet_bytes >= _LEAST_BULK_BYTES
+
     def _load(self, table: str, columns: Sequence[Column], batches: Iterable[list[Row]], php_charset: str) -> int:
-        sent = Sent()
-        stream = counted(batches, columns, sent)
-        load = self._load_bulk if self.uses_bulk else self._load_rows
-        loaded = load(table, columns, stream, sent, php_charset)
-        if loaded != sent.rows:
-            raise TargetError(f"{table}: {sent.rows} rows were sent but {loaded} stored", where=self.endpoint.place)
-        return loaded
+        loaded = self._load_bulk(table, columns, batches, php_charset) if self.uses_bulk else None
+        return self._load_rows(table, columns, batches, php_charset) if loaded is None else loaded
 
     def _load_bulk(
-        self, table: str, columns: Sequence[Column], batches: Iterator[list[Row]], sent: Sent, php_charset: str
-    ) -> int:
-        """Rows too large for a packet go the other way, between the packets."""
-        loaded = warned = 0
-
-        def settle() -> None:
-            nonlocal loaded, warned
-            with self._loading(table):
-                answer = insert.take()
-            if answer is not None:
-                loaded += answer.affected
-                warned += answer.warnings
-                self._check_warnings(answer.warnings, answer.warnings if warned <= sent.invalid_enums else 0, table)
-
-        with self._loading(table):
-            insert: BulkInsert = self._connection.prepare(
-                bulk_statement(table, columns, php_charset).encode(), len(columns)
-            )
+        self, table: str, columns: Sequence[Column], batches: Iterable[list[Row]], php_charset: str
+    ) -> int | None:
+        """Rows too large for a packet go the other way, between the packets. None where the server refuses the
+        statement: no row has been pulled then."""
+        statement = bulk_statement(table, columns, php_charset).encode()
         try:
-            for part in bulk_parts(batches, self._max_packet_bytes):
-                settle()
-                if isinstance(part, bytes):
-                    with self._loading(table):
-                        insert.send(part)
-                else:
-                    loaded += self._load_rows(table, columns, iter([part]), sent, php_charset)
-            settle()
+            insert: BulkInsert = self._connection.prepare(statement)
+        except _DRIVER_ERRORS as error:
+            if code_of(error) in BULK_REFUSED:
+                self.uses_bulk = False
+                return None
+            raise translate(error, where=f"{self.endpoint.place}, table {table}", target=True) from error
+        loaded, pending, enums = 0, Sent(), enum_places(columns)
+        try:
+            for packet, rows in bulk_parts(batches, self._max_packet_bytes):
+                loaded += self._take(insert, pending, table)
+                pending = Sent()
+                if packet is None:
+                    loaded += self._load_rows(table, columns, [rows], php_charset)
+                    continue
+                with self._loading(table):
+                    insert.send(packet)
+                pending = Sent(len(rows), invalid_enums(rows, enums))
+            return loaded + self._take(insert, pending, table)
         finally:
             with contextlib.suppress(*_DRIVER_ERRORS):
                 insert.close()
+
+    def _take(self, insert: BulkInsert, pending: Sent, table: str) -> int:
+        """Waits for what became of the packet sent last, and checks it."""
+        with self._loading(table):
+            answer = insert.take()
+        loaded = answer.affected if answer else 0
+        self._check_warnings(answer.warnings if answer else 0, pending.invalid_enums, table)
+        self._check_count(loaded, pending, table)
         return loaded
 
-    def _load_rows(
-        self, table: str, columns: Sequence[Column], batches: Iterator[list[Row]], sent: Sent, php_charset: str
-    ) -> int:
-        loaded = self._load_data(table, columns, batches, sent, php_charset) if self.uses_local_infile else None
+    def _load_rows(self, table: str, columns: Sequence[Column], batches: Iterable[list[Row]], php_charset: str) -> int:
+        sent = Sent()
+        stream = counted(batches, columns, sent)
+        loaded = self._load_data(table, columns, stream, sent, php_charset) if self.uses_local_infile else None
         if loaded is None:
-            loaded = self._load_inserts(table, columns, batches, sent, php_charset)
+            loaded = self._load_inserts(table, columns, stream, sent, php_charset)
+        self._check_count(loaded, sent, table)
         return loaded
 
     @contextlib.contextmanager
@@ -418,6 +427,10 @@ class TargetSession(_DriverSession):
             warned += warnings
             self._check_warnings(warnings, warnings if warned <= sent.invalid_enums else 0, table)
         return loaded
+
+    def _check_count(self, loaded: int, sent: Sent, table: str) -> None:
+        if loaded != sent.rows:
+            raise TargetError(f"{table}: {sent.rows} rows were sent but {loaded} stored", where=self.endpoint.place)
 
     def _check_warnings(self, count: int, expected: int, table: str) -> None:
         check_warnings(count, expected, lambda: self.query("SHOW WARNINGS"), table, self.endpoint.place)

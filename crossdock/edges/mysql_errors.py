@@ -16,6 +16,7 @@ from crossdock.core.errors import (
 LOST = frozenset({2002, 2003, 2005, 2006, 2013, 2055, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 4031})
 LOCK_WAIT = frozenset({1205, 1213})
 LOCAL_INFILE_REFUSED = frozenset({1148, 1235, 3948, 3950, 4166})
+BULK_REFUSED = frozenset({1047, 1235, 1295, 1461})  # 1461: the server's max_prepared_stmt_count is used up
 
 _ACCESS = {
     1044: "GRANT the account the rights on this database",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from crossdock.core.tables import Column, Row
 from crossdock.edges import _wire
 from crossdock.edges.mysql_values import encode_fields, insert_head, tuple_encoder
 
-_PACKET_BYTES = 1 << 20
+_PACKET_BYTES = 256 << 10  # a server whose max_allowed_packet is 1 MB refuses one of 1 MB
 _SMALL_BYTES = 64 << 10
 _INSERT_BYTES = 4 << 20
 _BULK_BYTES = 2 << 20
@@ -47,7 +48,7 @@ class Loaded:
 
 @dataclass
 class Sent:
-    """What has been pulled from the caller: rows, and how many ENUM values among them are the invalid one."""
+    """What has been sent, or pulled from the caller: rows, and how many ENUM values among them are the invalid one."""
 
     rows: int = 0
     invalid_enums: int = 0
@@ -100,13 +101,14 @@ class Wire(_Connection):  # type: ignore[misc]
         self.server_status = answer.server_status
         return Loaded(int(answer.affected_rows), int(answer.warning_count), failure)
 
-    def prepare(self, sql: bytes, parameters: int) -> BulkInsert:
-        """Prepares an INSERT of `parameters` values. Errors: the driver's."""
+    def prepare(self, sql: bytes) -> BulkInsert:
+        """Prepares an INSERT. Errors: the driver's."""
         self._execute_command(_STMT_PREPARE, sql)
-        (number,) = struct.unpack_from("<xI", self._read_packet().get_all_data())
-        for _ in range(parameters + 1):
-            self._read_packet()
-        return BulkInsert(self, number, parameters)
+        number, results, found = struct.unpack_from("<xIHH", self._read_packet().get_all_data())
+        for described in (found, results):
+            for _ in range(described + 1 if described else 0):
+                self._read_packet()
+        return BulkInsert(self, number, found)
 
     def _read_packet(self, *kind: Any) -> Any:
         packet = super()._read_packet(*kind)
@@ -127,6 +129,15 @@ class Wire(_Connection):  # type: ignore[misc]
             flags = struct.unpack_from("<I", payload)[0] & ~_CLIENT_MYSQL
             payload = struct.pack("<I", flags) + payload[4:28] + struct.pack("<I", _BULK_OPERATIONS) + payload[32:]
         super().write_packet(payload)
+
+    def _write_bytes(self, data: bytes) -> None:
+        try:
+            super()._write_bytes(data)
+        except BaseException:
+            # Stopped in the middle of a packet (Ctrl-C): the server waits for the rest and would take whatever comes
+            # next for it, so that even a ROLLBACK would wait for ever. Closing rolls back.
+            self._force_close()
+            raise
 
     def _send_pieces(self, pieces: Iterator[bytes]) -> BaseException | None:
         """Sends all; small pieces travel together. Returns what the iterator raised, so that the protocol can end."""
@@ -162,6 +173,9 @@ class Wire(_Connection):  # type: ignore[misc]
         """Sends, and stops as soon as the server speaks: in the middle of a file it only does so to end the session. A
         plain sendall would wait for minutes on a server that has closed its side with its window full."""
         sock = self._sock
+        if isinstance(sock, ssl.SSLSocket):
+            sock.sendall(data)  # TLS takes no flags, and its own messages would look like the server's answer
+            return
         while data:
             try:
                 data = data[sock.send(data, socket.MSG_DONTWAIT) :]
@@ -215,8 +229,8 @@ class BulkInsert:
                 self._wire._execute_command(_STMT_CLOSE, struct.pack("<I", self._number))
 
 
-def bulk_parts(batches: Iterable[list[Row]], max_packet_bytes: int) -> Iterator[bytes | list[Row]]:
-    """Packets for BulkInsert.send; a row too large for one stands between them as it is, in a list of its own."""
+def bulk_parts(batches: Iterable[list[Row]], max_packet_bytes: int) -> Iterator[tuple[bytes | None, list[Row]]]:
+    """Packets for BulkInsert.send and their rows; None in a packet's place for a row too large for one, alone."""
     largest = min(max_packet_bytes - 64 * 1024, _LARGEST_BULK_ROW)
     most = min(largest, _BULK_BYTES)
     for batch in batches:
@@ -224,19 +238,27 @@ def bulk_parts(batches: Iterable[list[Row]], max_packet_bytes: int) -> Iterator[
         while at < len(batch):
             first = at
             packet, at = _wire.bulk(batch, first, most, largest)
-            yield batch[first:at] if packet is None else packet
+            yield packet, batch[first:at]
 
 
 def counted(batches: Iterable[list[Row]], columns: Sequence[Column], sent: Sent) -> Iterator[list[Row]]:
     """The batches as they pass, counted into `sent`."""
-    enums = [number for number, column in enumerate(columns) if column.type_name == "enum"]
+    enums = enum_places(columns)
     for batch in batches:
         if not batch:
             continue
         sent.rows += len(batch)
-        for number in enums:
-            sent.invalid_enums += sum(row[number] == b"0" for row in batch)
+        sent.invalid_enums += invalid_enums(batch, enums)
         yield batch
+
+
+def enum_places(columns: Sequence[Column]) -> list[int]:
+    return [number for number, column in enumerate(columns) if column.type_name == "enum"]
+
+
+def invalid_enums(rows: list[Row], enums: Sequence[int]) -> int:
+    """How many of the values at these places are an ENUM's invalid one."""
+    return sum(row[number] == b"0" for number in enums for row in rows)
 
 
 def load_pieces(batches: Iterable[list[Row]]) -> Iterator[bytes]:

@@ -127,7 +127,7 @@ def bulk_statement(table: str, columns: Sequence[Column], php_charset: str = "ut
     return f"INSERT INTO {quote_name(table)} ({names}) VALUES ({', '.join(values)})"
 
 
-def encode_fields(batch: Sequence[Row]) -> Iterator[bytes]:
+def encode_fields(batch: list[Row]) -> Iterator[bytes]:
     """A batch in LOAD DATA's form, whole; in pieces where a value is so big that a second copy would be felt."""
     if len(batch) <= 64 and any(value and len(value) > _BIG_VALUE_BYTES for row in batch for value in row):
         yield from _encode_big(batch)

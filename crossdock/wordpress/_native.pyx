@@ -2,6 +2,8 @@
 """The inner loops of rewriting, compiled: what they mean stands with their callers, in serialization.py and
 rewriting.py. Types for callers: _native.pyi. Nothing here recurses, and no length is believed before it is checked."""
 
+from bisect import bisect_left
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc, realloc
@@ -53,12 +55,9 @@ cdef class Needle:
     def __reduce__(self):
         return Needle, (self.text,)
 
-    def find(self, bytes value, Py_ssize_t start = 0):
-        """Where the needle first stands at or after `start`; -1 where it does not."""
-        return self._find(<Bytes> PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), start)
-
     # Horspool's search: a byte that is not in the needle is passed with all that stand before it.
     cdef Py_ssize_t _find(self, Bytes value, Py_ssize_t size, Py_ssize_t start) noexcept:
+        """Where the needle first stands at or after `start`; -1 where it does not."""
         cdef Py_ssize_t last = self._size - 1, at = start + last, back
         cdef unsigned char end = self._text[last], byte
         while at < size:
@@ -73,7 +72,7 @@ cdef class Needle:
         return -1
 
 
-def hits(values, tuple needles):
+def hits(values, tuple needles not None):
     """Indexes, ascending, of the values (bytes or None) that hold one of the needles."""
     cdef list found = []
     cdef Py_ssize_t number = 0, size
@@ -83,7 +82,7 @@ def hits(values, tuple needles):
         if value is not None:
             text, size = <Bytes> PyBytes_AS_STRING(<bytes?> value), PyBytes_GET_SIZE(value)
             for one in needles:
-                needle = <Needle> one
+                needle = <Needle?> one
                 if size >= needle._size and needle._find(text, size, 0) >= 0:
                     found.append(number)
                     break
@@ -91,7 +90,7 @@ def hits(values, tuple needles):
     return found
 
 
-def host_edits(bytes value, Needle needle, Py_ssize_t before, dict known, look):
+def host_edits(bytes value not None, Needle needle not None, Py_ssize_t before, dict known not None, look):
     """The edits at a host's needle. `known` has what becomes of a needle in usual surroundings (rewriting._Known), by
     value[at - before : at + len(needle) + 1], shorter where the value begins; `look(value, at)` tells it for others."""
     cdef list found = []
@@ -142,14 +141,20 @@ for _code in range(256):
     _name[_code] = _code in NAME_BYTES
 
 
-def path_places(bytes value, tuple probes, bytes plain, bytes escaped, Needle encoded):
+def path_places(
+    bytes value not None,
+    tuple probes not None,
+    bytes plain not None,
+    bytes escaped not None,
+    Needle encoded not None,
+):
     """Where a path may begin, in each of its three forms; those within an address or a longer path are left out.
     `probes`: needles of which one stands in every value that holds the path."""
     cdef list found = []
     cdef Bytes text = <Bytes> PyBytes_AS_STRING(value)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(value), at
     for probe in probes:
-        if (<Needle> probe)._find(text, size, 0) >= 0:
+        if (<Needle?> probe)._find(text, size, 0) >= 0:
             break
     else:
         return found
@@ -177,7 +182,7 @@ cdef bint _is_inside(Bytes value, Py_ssize_t at):
     return at > 6 and _name[value[at - 1]] and value[at - 2] != 92 and value[at - 3] != 37 and value[at - 6] != 92
 
 
-def applied(bytes value, list edits):
+def applied(bytes value not None, list edits not None):
     """The value with its edits done: (start, end, change) by place, without overlaps; change[0] is the text."""
     cdef Py_ssize_t size = PyBytes_GET_SIZE(value), made = size, done = 0, start, end
     cdef bytes text, result
@@ -204,13 +209,14 @@ def applied(bytes value, list edits):
     return result
 
 
-def may_hold_lengths(bytes value):
-    """Whether a length may stand in a value that is not empty: it begins like serialized data, perhaps after
-    whitespace, or holds some within JSON, where an escaped quote follows a length (the backslash of an address is none:
-    http:\\/\\/)."""
+def may_hold_lengths(bytes value not None):
+    """Whether a length may stand in the value: it begins like serialized data, perhaps after whitespace, or holds some
+    within JSON, where an escaped quote follows a length (the backslash of an address is none: http:\\/\\/)."""
     cdef const char* text = PyBytes_AS_STRING(value)  # ends in a NUL of its own
     cdef const char* end = text + PyBytes_GET_SIZE(value)
     cdef const char* at = <const char*> memchr(text, 92, end - text)
+    if text == end:
+        return False
     if text[1] == b":" or text[1] == b";" or text[0] in b" \t\n\r\0\x0b":
         return True
     while at != NULL:
@@ -457,11 +463,13 @@ cdef inline bint _is_hex(unsigned char byte) noexcept:
     return 48 <= byte <= 57 or 97 <= _lower[byte] <= 102
 
 
-def scan(bytes data, Py_ssize_t start, Py_ssize_t end, list points):
+def scan(bytes data not None, Py_ssize_t start, Py_ssize_t end, list points):
     """serialization.scan: (stop, spans as tuples), or None. `points` ascend; None: all strings."""
     cdef _Scan one = _Scan.__new__(_Scan)
     if not 0 <= start <= end <= PyBytes_GET_SIZE(data):
         raise ValueError("outside the value")
     one.data, one.end, one.points, one.spans = <Bytes> PyBytes_AS_STRING(data), end, points, []
+    # A value of many strings is scanned many times, each time with all points: none is passed one by one to get here.
+    one.next_point = 0 if points is None else bisect_left(points, start)
     cdef Py_ssize_t stop = one.run(start)
     return None if stop < 0 else (stop, one.spans)

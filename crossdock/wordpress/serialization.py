@@ -85,7 +85,8 @@ def scan(data: bytes, start: int = 0, end: int | None = None, points: Sequence[i
 
     With `points` (sorted offsets) only the strings that hold one of them are returned; without, all of them.
     """
-    found = _native.scan(data, start, len(data) if end is None else end, None if points is None else list(points))
+    wanted = points if points is None or isinstance(points, list) else list(points)
+    found = _native.scan(data, start, len(data) if end is None else end, wanted)
     return None if found is None else Scan(found[0], [StringSpan._make(span) for span in found[1]])
 
 

@@ -79,8 +79,8 @@ class TestDatabase:
         return done.stdout.strip()
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[TestDatabase]:
+@contextlib.contextmanager
+def mariadb_server(*options: str) -> Iterator[TestDatabase]:
     if not shutil.which("mariadbd"):
         pytest.skip("mariadbd is not installed")
     folder = Path(tempfile.mkdtemp(prefix="cdtest-"))
@@ -99,6 +99,7 @@ def mariadb() -> Iterator[TestDatabase]:
         "--bind-address=127.0.0.1", f"--pid-file={folder}/pid", "--max-allowed-packet=64M", "--local-infile=1",
         "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--innodb-lock-wait-timeout=1",
         "--lock-wait-timeout=5", "--character-set-server=utf8mb4",
+        *options,
     ]  # fmt: skip
     try:
         with running([*as_account, *argv], folder / "log"):
@@ -109,6 +110,32 @@ def mariadb() -> Iterator[TestDatabase]:
                 f"CREATE USER cd@'%' IDENTIFIED BY '{quoted}'; GRANT ALL ON `cd\\_%`.* TO cd@'%';"
                 f"CREATE USER cd@localhost IDENTIFIED BY '{quoted}'; GRANT ALL ON `cd\\_%`.* TO cd@localhost;"
             )
+            yield database
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[TestDatabase]:
+    with mariadb_server() as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def strict() -> Iterator[TestDatabase]:
+    """A server that takes 1 MB a packet and nothing but TLS, and keeps a binary log."""
+    folder = Path(tempfile.mkdtemp(prefix="cdtest-"))
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=lab",
+         "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    folder.chmod(0o755)
+    key.chmod(0o644)
+    tls = (f"--ssl-key={key}", f"--ssl-cert={certificate}", "--require-secure-transport=ON")
+    try:
+        with mariadb_server("--max-allowed-packet=1M", "--log-bin", *tls) as database:
             yield database
     finally:
         shutil.rmtree(folder, ignore_errors=True)

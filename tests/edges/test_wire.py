@@ -79,7 +79,7 @@ def test_lengths_at_the_borders_of_their_encodings(size: int) -> None:
 def test_a_row_too_large_for_a_packet_stands_alone() -> None:
     big = (b"x" * 3_000_000, None)
     parts = list(bulk_parts([[(b"1", b"a"), big, (b"2", None)]], 1 << 20))
-    assert parts == [b"\0\x011\0\x01a", [big], b"\0\x012\x01"]
+    assert parts == [(b"\0\x011\0\x01a", [(b"1", b"a")]), (None, [big]), (b"\0\x012\x01", [(b"2", None)])]
 
 
 def test_what_is_no_row_of_bytes_is_refused() -> None:
