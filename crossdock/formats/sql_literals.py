@@ -1,0 +1,149 @@
+"""The literals of a SQL dump's rows, rewritten: what they stand for is rewritten, and only what changes is written
+anew, escaped or as hex digits like what it replaces."""
+
+from __future__ import annotations
+
+import codecs
+from binascii import Error, hexlify, unhexlify
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass
+from operator import add
+
+from crossdock.formats import _sql
+from crossdock.formats.sql_session import DumpSession, Unreadable
+from crossdock.wordpress.nesting import Change, Edit
+from crossdock.wordpress.rewriting import Found, Rewriter
+from crossdock.wordpress.serialization import is_serialized
+from crossdock.wordpress.transform import is_text
+
+Literal = tuple[int, int, int, int]  # start, end, kind and escapes, as _sql.Scanner tells them
+Placed = tuple[int, int, tuple[bytes]]  # an edit of the dump itself
+
+# MySQL's latin1 is Windows-1252 with no gaps.
+_LATIN1 = "".join(bytes((code,)).decode("cp1252", "ignore") or chr(code) for code in range(256))
+_TO_LATIN1 = codecs.charmap_build(_LATIN1)
+
+
+@dataclass
+class TableCounts:
+    """What happened in one table. `broken`: values that PHP could not read before, rewritten as text. `binary`: values
+    that hold an address among data that are no text, and stay as they are."""
+
+    rows: int = 0
+    values: int = 0
+    addresses: int = 0
+    broken: int = 0
+    binary: int = 0
+
+    def __add__(self, other: TableCounts) -> TableCounts:
+        return TableCounts(*map(add, astuple(self), astuple(other)))
+
+
+class Literals:
+    """Rewrites literals under the dump's charset and escapes."""
+
+    def __init__(self, rewriter: Rewriter, session: DumpSession) -> None:
+        self._rewriter = rewriter
+        self._session = session
+
+    def edits(self, data: bytes, literals: Iterable[Literal], counts: TableCounts) -> list[Placed]:
+        """What becomes of the literals in `data`, by place. Errors: Unreadable."""
+        backslash = self._session.backslash_escapes
+        made: list[Placed] = []
+        for start, end, kind, escapes in literals:
+            if kind == _sql.HEX:
+                made += self._hex_edits(data, start, end, counts)
+                continue
+            if escapes & _sql.ODD and not self._session.is_told:
+                raise _odd(data, start, end)
+            value = _sql.unescaped(data, start, end, backslash) if escapes else data[start:end]
+            found = self._found(value, kind, counts)
+            if found and escapes:
+                made += _sql.placed(data, start, end, backslash, found)
+            elif found:
+                made += [(start + first, start + last, (change.text,)) for first, last, change in found]
+        return made
+
+    def _hex_edits(self, data: bytes, start: int, end: int, counts: TableCounts) -> list[Placed]:
+        digits = data[start:end]
+        try:
+            value = unhexlify(digits)
+        except Error:  # a number of an odd count of digits
+            return []
+        if not self._rewriter.hits([value]):
+            return []
+        upper = digits == digits.upper()
+        made: list[Placed] = []
+        for first, last, change in self._found(value, _sql.HEX, counts):
+            text = hexlify(change.text)
+            made.append((start + 2 * first, start + 2 * last, (text.upper() if upper else text,)))
+        return made
+
+    def _found(self, value: bytes, kind: int, counts: TableCounts) -> list[Edit]:
+        edits, changes, broken = self._rewriter.find(value)
+        if not edits:
+            return edits
+        if not value.isascii() or b"\0" in value:
+            if not is_text(value, "utf-8" if kind != _sql.TEXT or self._session.is_utf8 else "latin-1"):
+                counts.binary += 1
+                return []
+            if broken and (read := _in_other_charset(value, self._rewriter)) is not None:
+                edits, changes, broken = read
+        counts.values += 1
+        counts.addresses += changes
+        counts.broken += broken
+        return edits
+
+
+def _odd(data: bytes, start: int, end: int) -> Unreadable:
+    at = data.find(b"\\", start, end)
+    while at >= 0 and data[at + 1] in b"0nrtbZ\\'\"%_":
+        at = data.find(b"\\", at + 2, end)
+    shown = data[at : at + 2].decode("ascii", "replace")
+    return Unreadable(
+        f"a string holds {shown}, which no dump program writes where a backslash escapes",
+        "if the dump was made under NO_BACKSLASH_ESCAPES, say --no-backslash-escapes; if {shown} is meant as an "
+        "escape, say --backslash-escapes".replace("{shown}", shown),
+    )
+
+
+# -- serialized data whose lengths count another charset's bytes -----------------------------------------------------
+
+
+def _as_latin1(value: bytes) -> bytes:
+    return codecs.charmap_encode(value.decode("utf-8"), "strict", _TO_LATIN1)[0]
+
+
+def _as_utf8(value: bytes) -> bytes:
+    return codecs.charmap_decode(value, "strict", _LATIN1)[0].encode("utf-8")
+
+
+def _in_other_charset(value: bytes, rewriter: Rewriter) -> Found | None:
+    """PHP counted the bytes that its connection sent, a dump holds those that its own did: of a site that speaks latin1
+    to its database, and of a dump in latin1, the lengths fit only in the other of the two."""
+    ways: tuple[tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]], ...] = (
+        (_as_latin1, _as_utf8),
+        (_as_utf8, _as_latin1),
+    )
+    for there, back in ways:
+        try:
+            other = there(value)
+        except UnicodeError:
+            continue
+        if is_serialized(other):
+            found = rewriter.find(other)
+            return found._replace(edits=_moved(other, found.edits, back))
+    return None
+
+
+def _moved(other: bytes, edits: Iterable[Edit], back: Callable[[bytes], bytes]) -> list[Edit]:
+    """Edits of a value in one charset, for the same value in the other."""
+    made: list[Edit] = []
+    done = at = 0
+    for start, end, change in edits:
+        first = at + len(back(other[done:start]))
+        at = first + len(back(other[start:end]))
+        done = end
+        text = back(change.text)
+        made.append((first, at, Change(text, 0, 0, 0)))
+    return made
