@@ -45,7 +45,13 @@ def _rows(session: Session, table: Table) -> Iterator[Row]:
 
 
 def _compare(
-    table: Table, before: Iterator[Row], after: Iterator[Row], host: bytes, judge: PhpJudge, residue: Residue, made: Verdict
+    table: Table,
+    before: Iterator[Row],
+    after: Iterator[Row],
+    host: bytes,
+    judge: PhpJudge,
+    residue: Residue,
+    made: Verdict,
 ) -> None:
     pairs: list[tuple[bytes, bytes]] = []
     for row, there in zip(before, after, strict=True):

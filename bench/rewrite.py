@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,10 @@ from typing import Any
 import engine
 import peers
 import values
-import watch
 from dump_verdict import Verdict, verdict_of
 from rich.console import Console
 from rich.table import Table
-from stage import SOURCE_DATABASE, TARGET_DATABASE, Stage, connected, open_stage
+from stage import SOURCE_DATABASE, Stage, open_stage
 
 from crossdock.lab.data.table_sql import table_sql
 
@@ -60,7 +58,8 @@ def main() -> None:
         dump = stage.folder / "dump.sql"
         _to_file(peers.dump(stage), dump)
         size = dump.stat().st_size
-        print(f"dump of {size / 1e6:,.0f} MB, {stage.made.url_rows / stage.made.rows:.1%} of its rows with URLs", file=sys.stderr)
+        share = stage.made.url_rows / stage.made.rows
+        print(f"dump of {size / 1e6:,.0f} MB, {share:.1%} of its rows with URLs", file=sys.stderr)
         tools, missing = _tools()
         for tool in tools * wanted.runs:
             if tool.argv:
@@ -127,7 +126,9 @@ def _seconds(argv: list[str], dump: Path) -> float:
     """From start to end of the process; its output goes to /dev/null, so that no disk is measured."""
     begin = time.perf_counter()
     with dump.open("rb") as file:
-        done = subprocess.run(argv, stdin=file, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_env(), check=False)
+        done = subprocess.run(
+            argv, stdin=file, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_env(), check=False
+        )
     seconds = time.perf_counter() - begin
     if done.returncode:
         raise RuntimeError(f"{argv[0]} ended with {done.returncode}: {done.stderr[-2000:].decode('utf-8', 'replace')}")
@@ -144,7 +145,9 @@ def _judge(stage: Stage, tool: Tool, dump: Path) -> None:
     made = stage.folder / "made.sql"
     try:
         with dump.open("rb") as source, made.open("wb") as target:
-            subprocess.run(tool.argv or ["cat"], stdin=source, stdout=target, stderr=subprocess.DEVNULL, env=_env(), check=True)
+            subprocess.run(
+                tool.argv or ["cat"], stdin=source, stdout=target, stderr=subprocess.DEVNULL, env=_env(), check=True
+            )
         with made.open("rb") as file:
             subprocess.run(peers.load(stage), stdin=file, check=True)
     finally:
@@ -179,7 +182,16 @@ def _show(tools: list[Tool], missing: list[str], size: int) -> None:
     ours = next(tool for tool in tools if tool.name == OURS)
     console = Console(width=None if sys.stdout.isatty() else 140)
     table = Table(title="Rewriting a dump", title_justify="left")
-    for title in ("tool", "crossdock is faster by", "MB/s, median", "runs", "values changed", "newly broken", "addresses left", "e-mails changed"):
+    for title in (
+        "tool",
+        "crossdock is faster by",
+        "MB/s, median",
+        "runs",
+        "values changed",
+        "newly broken",
+        "addresses left",
+        "e-mails changed",
+    ):
         table.add_column(title, justify="left" if title == "tool" else "right")
     for tool in tools:
         said = tool.verdict or Verdict()
@@ -188,7 +200,9 @@ def _show(tools: list[Tool], missing: list[str], size: int) -> None:
             f"{said.changed:,}", f"{said.newly_broken:,}", f"{said.addresses_left:,}", f"{said.emails_changed:,}",
         )  # fmt: skip
     console.print(table)
-    console.print(f"{WP}: its own run in the loaded database, of {size / 1e6:,.0f} MB as a dump; dump and load come on top")
+    console.print(
+        f"{WP}: its own run in the loaded database, of {size / 1e6:,.0f} MB as a dump; dump and load come on top"
+    )
     for name in missing:
         console.print(f"{name}: not on PATH, left out")
 

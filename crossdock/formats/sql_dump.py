@@ -145,7 +145,10 @@ class SqlDump:
 
     def _check_end(self) -> None:
         if self._inside == "rows":
-            raise Unreadable("the dump ends within a row" if self._scanner.is_in_token else "the dump ends within a table's rows", FROM_A_WHOLE_DUMP)
+            raise Unreadable(
+                "the dump ends within a row" if self._scanner.is_in_token else "the dump ends within a table's rows",
+                FROM_A_WHOLE_DUMP,
+            )
         if self._inside == "other":
             raise Unreadable("the dump ends within a statement or comment", FROM_A_WHOLE_DUMP)
         if self._is_empty:
@@ -202,7 +205,7 @@ class SqlDump:
         token = _BETWEEN.match(data, at)
         kind = token.lastgroup if token else None
         if token is None or kind is None:
-            raise Unreadable("this is no SQL", "give a dump as mysqldump, mariadb-dump, mydumper or phpMyAdmin write it")
+            raise Unreadable("this is no SQL", "give a dump of mysqldump, mariadb-dump, mydumper or phpMyAdmin")
         if kind in ("line", "delimiter"):
             return self._pass_line(data, token, final)
         if kind == "comment":

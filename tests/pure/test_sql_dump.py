@@ -105,9 +105,10 @@ def read(literal: bytes, backslash: bool) -> bytes:
 
 
 PIECES = st.sampled_from([
-    b"", LINK, b"//SOUTH.example", b"http:\\/\\/south.example\\/", b"%2F%2Fsouth.example", b'a:1:{i:0;s:22:"' + LINK + b'";}',
-    b"\\", b"'", b'"', b"''", b"\n", b"\r\n", b"\x1a", b"\t", b"%", b"_", b"\\%", b"\\'", b"),(", b"');", b";", b"--", b"/*",
-    b"\xc3\xa9", b"`", b"x" * 40, b"0x41", b" USING ", b"NULL",
+    b"", LINK, b"//SOUTH.example", b"http:\\/\\/south.example\\/", b"%2F%2Fsouth.example",
+    b'a:1:{i:0;s:22:"' + LINK + b'";}',
+    b"\\", b"'", b'"', b"''", b"\n", b"\r\n", b"\x1a", b"\t", b"%", b"_", b"\\%", b"\\'", b"),(",
+    b"');", b";", b"--", b"/*", b"\xc3\xa9", b"`", b"x" * 40, b"0x41", b" USING ", b"NULL",
 ])  # fmt: skip
 VALUES = st.lists(PIECES, max_size=6).map(b"".join)
 ROWS = st.lists(st.lists(st.tuples(VALUES, st.sampled_from(WRITERS)), min_size=1, max_size=4), min_size=1, max_size=5)
@@ -204,7 +205,7 @@ def test_broken_values_are_rewritten_as_text_and_told() -> None:
 STATEMENTS = [
     b"INSERT INTO `a`.`t` VALUES (1,%s),\n(2,%s);",
     b"INSERT IGNORE INTO t(`x`,y) VALUES(%s);",
-    b"INSERT  IGNORE INTO \"t\" VALUES (%s);",
+    b'INSERT  IGNORE INTO "t" VALUES (%s);',
     b"insert delayed ignore into t value (%s);",
     b"REPLACE INTO `we``ird`\nVALUES\n(%s)\n,(%s)\n;",
     b"INSERT INTO t VALUES (%s) ON DUPLICATE KEY UPDATE `a`=VALUES(`a`), b=concat(%s, ';');",
@@ -229,7 +230,8 @@ LEFT = [
     b"-- INSERT INTO t VALUES ('//south.example\n# it's //south.example\nSET x=1;",
     b"/* INSERT INTO t VALUES ('//south.example'); */SET x=1;",
     b"/*M!999999\\- enable the sandbox mode */ \nSET @x='//south.example';",
-    b"DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 DEFINER=`a`@`%`*/ /*!50003 TRIGGER x BEFORE INSERT ON t FOR EACH ROW BEGIN\n"
+    b"DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 DEFINER=`a`@`%`*/ /*!50003 TRIGGER x BEFORE INSERT ON t FOR EACH ROW "
+    b"BEGIN\n"
     b"INSERT INTO t VALUES ('//south.example'); END */;;\nDELIMITER ;\n",
     b"CREATE DEFINER=`a`@`%` TRIGGER x AFTER INSERT ON t FOR EACH ROW BEGIN IF a THEN\nINSERT INTO t VALUES"
     b" ('//south.example');\nEND IF; CASE x WHEN 1 THEN SET @x = CASE 1 WHEN 2 THEN 3 END; END CASE; BEGIN END;\n"
@@ -288,7 +290,7 @@ def test_a_dump_cut_anywhere_is_told() -> None:
         error = refused(source[:size])
         assert error.exit_code == 10
     rows = source.index(b"(1,'x'") + 3
-    error = refused(source[:rows + 1])
+    error = refused(source[: rows + 1])
     assert error.where == f"table t, row 2, line {source.count(10, 0, rows) + 1}, byte {rows + 1}"
     assert "ends within" in error.what
 
@@ -374,7 +376,8 @@ def test_case(case: Path) -> None:
 
 PARTS = [
     b"INSERT INTO t VALUES ", b"(", b")", b",", b";", b"'", b"\\", b'"', b"`", b"--", b" ", b"\n", b"/*", b"/*!", b"*/",
-    b"0x", b"x'", b"_binary", b"NULL", b"1", b"CREATE", b"DELIMITER ;;\n", b"SET NAMES gbk", LINK, b"\0", b"ON", b"#", b"SET x",
+    b"0x", b"x'", b"_binary", b"NULL", b"1", b"CREATE", b"DELIMITER ;;\n", b"SET NAMES gbk", LINK, b"\0", b"ON",
+    b"#", b"SET x",
 ]  # fmt: skip
 
 
