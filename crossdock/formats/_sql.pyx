@@ -101,7 +101,7 @@ cdef class Scanner:
     cdef bytes _delimiter, _head
     cdef tuple _needles
     cdef Py_ssize_t* _places  # of each needle: where it stands next
-    cdef Py_ssize_t _shortest, _depth
+    cdef Py_ssize_t _shortest, _depth, _column
     cdef int _count, _due, _inside, _kind, _escapes
     cdef unsigned char _quote
     cdef bint _in_rows, _is_unit, _is_compound, _is_conditional, _after_end
@@ -145,7 +145,8 @@ cdef class Scanner:
 
     def run(self, bytes data, Py_ssize_t at, bint final, Py_ssize_t begin = 0):
         """Goes on at data[at]: (MORE, END or BAD, literals). `begin`: where the token that the last pass ended in begins
-        in these data. A literal: (start, end, kind, escapes), quotes not included."""
+        in these data. A literal: (start, end, kind, escapes, number of its column), quotes not
+        included."""
         cdef Bytes text = <Bytes> PyBytes_AS_STRING(data)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
         cdef list found = []
@@ -255,6 +256,7 @@ cdef class Scanner:
             byte = text[self.at]
             if byte == 44 and (self._due == AFTER or self._due == WORD):
                 self._due = VALUE
+                self._column += self._depth == 1
                 self.at += 1
             elif byte == 39 or byte == 34:
                 if not self._string(byte):
@@ -302,6 +304,7 @@ cdef class Scanner:
                 self._enter(NAME, 1)
                 return True
         elif byte == 40 and (self._due == ROW or self._due == VALUE or self._due == WORD):
+            self._column = self._column if self._depth else 0
             self._depth += 1
             self._due = VALUE
         elif byte == 41 and self._depth and self._due != ROW:
@@ -331,7 +334,10 @@ cdef class Scanner:
             elif length == 1:  # x'..', b'..'
                 self._kind = IS_HEX if word[0] | 32 == 120 else IS_BITS if word[0] | 32 == 98 else NO_STRING
             return True
-        if self._due == REST or ((self._due == AFTER or self._due == WORD) and self._depth > 1):
+        if self._due == REST:
+            return True
+        if (self._due == AFTER or self._due == WORD) and self._depth > 1:  # within a function's arguments
+            self._due, self._kind = WORD, NO_STRING
             return True
         if self._due == TAIL and length == 2 and (_is_word(word, 2, b"on") or _is_word(word, 2, b"as")):
             self._due = REST
@@ -356,10 +362,10 @@ cdef class Scanner:
         cdef Py_ssize_t place
         if kind == IS_HEX:
             if end - start >= 2 * self._shortest:
-                found.append((start, end, kind, NO_ESCAPES))
+                found.append((start, end, kind, NO_ESCAPES, self._column))
             return 0
         if self._escapes & HAS_ODD:
-            found.append((start, end, kind, self._escapes))
+            found.append((start, end, kind, self._escapes, self._column))
             return 0
         if kind == IS_BITS or end - start < self._shortest:
             return 0
@@ -369,7 +375,7 @@ cdef class Scanner:
                 place = (<Needle> self._needles[number])._find(text, size, start)
                 self._places[number] = place = size if place < 0 else place
             if place < end:
-                found.append((start, end, kind, self._escapes))
+                found.append((start, end, kind, self._escapes, self._column))
                 return 0
         return 0
 

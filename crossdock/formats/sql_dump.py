@@ -15,7 +15,7 @@ from typing import Literal
 from crossdock.core.errors import SourceError
 from crossdock.formats import _sql
 from crossdock.formats.sql_literals import Literals, Placed, TableCounts
-from crossdock.formats.sql_session import FROM_A_WHOLE_DUMP, DumpSession, Unreadable
+from crossdock.formats.sql_session import FROM_A_WHOLE_DUMP, NAME, DumpSession, Unreadable
 from crossdock.wordpress import _native
 from crossdock.wordpress.rewriting import Rewriter
 
@@ -25,21 +25,19 @@ _LONGEST_HEAD = 1 << 20  # of INSERT, with its list of columns
 _TELLING = 1 << 10  # bytes that tell what kind of statement begins
 
 _BLANK = re.compile(rb"\s*+")
-_NAME = rb"(?:`(?:[^`]|``)++`|\"(?:[^\"]|\"\")++\"|[\w$\x80-\xff]++)"
 _INSERT = re.compile(
     rb"(?:INSERT|REPLACE)\s++(?:(?:LOW_PRIORITY|HIGH_PRIORITY|DELAYED|IGNORE)\s++)*+(?:INTO\s++)?+"
-    rb"(?P<table>" + _NAME + rb"(?:\s*+\.\s*+" + _NAME + rb")?+)\s*+"
-    rb"(?:\((?:" + _NAME + rb"|[\s,]++)*+\)\s*+)?+VALUES?\s*+(?=\()",
+    rb"(?P<table>" + NAME + rb"(?:\s*+\.\s*+" + NAME + rb")?+)\s*+"
+    rb"(?:\((?P<columns>(?:" + NAME + rb"|[\s,]++)*+)\)\s*+)?+VALUES?\s*+(?=\()",
     re.IGNORECASE,
 )
-_NAMED = re.compile(_NAME)
 _BETWEEN = re.compile(
     rb"(?P<unit>/\*M?!)|(?P<comment>/\*)|(?P<line>--(?=[\s\0-\x1f]|\Z)|\#)|DELIMITER[ \t]+(?P<delimiter>\S++)"
     rb"|(?P<word>[A-Za-z]++|\()",
     re.IGNORECASE,
 )
 _COMPOUND = re.compile(
-    rb"CREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE\s+)?(?:DEFINER\s*=\s*" + _NAME + rb"(?:@" + _NAME + rb")?\s+)?"
+    rb"CREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE\s+)?(?:DEFINER\s*=\s*" + NAME + rb"(?:@" + NAME + rb")?\s+)?"
     rb"(?:AGGREGATE\s+)?(?:TRIGGER|PROCEDURE|FUNCTION|EVENT)\b",
     re.IGNORECASE,
 )
@@ -246,10 +244,8 @@ class SqlDump:
             if len(data) - self._at < _LONGEST_HEAD and not final:
                 return False
             raise Unreadable("this INSERT has no VALUES, or ends before them", _DUMP_AGAIN)
-        names = [_unquoted(name) for name in _NAMED.findall(head["table"])]
-        if len(names) == 1 and self._session.database:
-            names.insert(0, self._session.database)
-        self._table = ".".join(names)
+        self._table = self._session.qualified(head["table"])
+        self._literals.begin(self._session.binary_columns(self._table, head["columns"] or b""))
         self._counts = self.tables.setdefault(self._table, TableCounts())
         self._scanner.backslash = self._session.backslash_escapes
         self._scanner.begin_rows(head[0])
@@ -260,10 +256,3 @@ class SqlDump:
         if self._inside == "other":
             self._session.statement(data[self._start : self._at])
         self._inside = "between"
-
-
-def _unquoted(name: bytes) -> str:
-    quote = name[:1]
-    if quote in (b"`", b'"'):
-        name = name[1:-1].replace(quote * 2, quote)
-    return name.decode("utf-8", "replace")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import codecs
 from binascii import Error, hexlify, unhexlify
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from operator import add
 
@@ -16,7 +16,7 @@ from crossdock.wordpress.rewriting import Found, Rewriter
 from crossdock.wordpress.serialization import is_serialized
 from crossdock.wordpress.transform import is_text
 
-Literal = tuple[int, int, int, int]  # start, end, kind and escapes, as _sql.Scanner tells them
+Literal = tuple[int, int, int, int, int]  # as _sql.Scanner tells them
 Placed = tuple[int, int, tuple[bytes]]  # an edit of the dump itself
 
 # MySQL's latin1 is Windows-1252 with no gaps.
@@ -45,26 +45,34 @@ class Literals:
     def __init__(self, rewriter: Rewriter, session: DumpSession) -> None:
         self._rewriter = rewriter
         self._session = session
+        self._are_blobs: Sequence[bool | None] = ()
+
+    def begin(self, are_blobs: Sequence[bool | None]) -> None:
+        """The rows that come next are of these columns: blobs, text (False), or not known (None)."""
+        self._are_blobs = are_blobs
 
     def edits(self, data: bytes, literals: Iterable[Literal], counts: TableCounts) -> list[Placed]:
         """What becomes of the literals in `data`, by place. Errors: Unreadable."""
         backslash = self._session.backslash_escapes
         made: list[Placed] = []
-        for start, end, kind, escapes in literals:
+        for start, end, kind, escapes, column in literals:
+            is_blob = self._are_blobs[column] if column < len(self._are_blobs) else None
+            if is_blob is None and kind != _sql.TEXT:
+                is_blob = True
             if kind == _sql.HEX:
-                made += self._hex_edits(data, start, end, counts)
+                made += self._hex_edits(data, start, end, is_blob, counts)
                 continue
             if escapes & _sql.ODD and not self._session.is_told:
                 raise _odd(data, start, end)
             value = _sql.unescaped(data, start, end, backslash) if escapes else data[start:end]
-            found = self._found(value, kind, counts)
+            found = self._found(value, is_blob, counts)
             if found and escapes:
                 made += _sql.placed(data, start, end, backslash, found)
             elif found:
                 made += [(start + first, start + last, (change.text,)) for first, last, change in found]
         return made
 
-    def _hex_edits(self, data: bytes, start: int, end: int, counts: TableCounts) -> list[Placed]:
+    def _hex_edits(self, data: bytes, start: int, end: int, is_blob: bool | None, counts: TableCounts) -> list[Placed]:
         digits = data[start:end]
         try:
             value = unhexlify(digits)
@@ -74,17 +82,18 @@ class Literals:
             return []
         upper = digits == digits.upper()
         made: list[Placed] = []
-        for first, last, change in self._found(value, _sql.HEX, counts):
+        for first, last, change in self._found(value, is_blob, counts):
             text = hexlify(change.text)
             made.append((start + 2 * first, start + 2 * last, (text.upper() if upper else text,)))
         return made
 
-    def _found(self, value: bytes, kind: int, counts: TableCounts) -> list[Edit]:
+    def _found(self, value: bytes, is_blob: bool | None, counts: TableCounts) -> list[Edit]:
         edits, changes, broken = self._rewriter.find(value)
         if not edits:
             return edits
         if not value.isascii() or b"\0" in value:
-            if not is_text(value, "utf-8" if kind != _sql.TEXT or self._session.is_utf8 else "latin-1"):
+            encoding = "utf-8" if is_blob or self._session.is_utf8 else "latin-1"
+            if is_blob is not False and not is_text(value, encoding):
                 counts.binary += 1
                 return []
             if broken and (read := _in_other_charset(value, self._rewriter)) is not None:

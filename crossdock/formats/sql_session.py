@@ -26,7 +26,21 @@ _MODE = re.compile(
     rb"(?:(?P<text>'[^']*'|\"[^\"]*\")|(?P<kept>@\w+))",
     re.IGNORECASE,
 )
-_USE = re.compile(rb"\s*USE\s+`?((?:[^`;\s]|``)+)", re.IGNORECASE)
+NAME = rb"(?:`(?:[^`]|``)++`|\"(?:[^\"]|\"\")++\"|[\w$\x80-\xff]++)"
+NAMES = re.compile(NAME)
+_CREATE = re.compile(
+    rb"\s*(?:/\*M?!\d*\s*)?CREATE\s+(?:TEMPORARY\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    rb"(" + NAME + rb"(?:\s*\.\s*" + NAME + rb")?)\s*\(",
+    re.IGNORECASE,
+)
+# One a line, as every program writes them.
+_COLUMN = re.compile(
+    rb"^\s*(?!(?:PRIMARY|UNIQUE|KEY|INDEX|FULLTEXT|SPATIAL|CONSTRAINT|FOREIGN|CHECK|PERIOD)\b)"
+    rb"(" + NAME + rb")\s+(\w+)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BINARY_TYPES = frozenset((b"binary", b"varbinary", b"tinyblob", b"blob", b"mediumblob", b"longblob"))
+_USE = re.compile(rb"\s*USE\s+(" + NAME + rb")", re.IGNORECASE)
 # What a dump that begins so must still say, and how a person calls it.
 _PROMISES = (
     (
@@ -63,6 +77,7 @@ class DumpSession:
         self._escapes = True
         self._saved: dict[bytes, bool] = {}
         self._due: list[str] = []
+        self._columns: dict[str, dict[str, bool]] = {}  # by table; whether each is a blob
 
     @property
     def backslash_escapes(self) -> bool:
@@ -93,8 +108,26 @@ class DumpSession:
         self._promise(text)
         if _SET.match(text):
             self._set(text)
+        elif (made := _CREATE.match(text)) is not None:
+            columns = _COLUMN.findall(text, made.end())
+            self._columns[self.qualified(made[1])] = {
+                unquoted(name): type_name.lower() in _BINARY_TYPES for name, type_name in columns
+            }
         elif (used := _USE.match(text)) is not None:
-            self.database = used[1].replace(b"``", b"`").decode("utf-8", "replace")
+            self.database = unquoted(used[1])
+
+    def qualified(self, table: bytes) -> str:
+        """A table's name with its database, where one is known."""
+        names = [unquoted(name) for name in NAMES.findall(table)]
+        return ".".join([self.database, *names] if self.database and len(names) == 1 else names)
+
+    def binary_columns(self, table: str, columns: bytes) -> list[bool | None]:
+        """For each of an INSERT's columns (`columns` is its list, empty for all of the table's) whether it is a blob;
+        None where the dump has not said so."""
+        known = self._columns.get(table, {})
+        if not columns:
+            return list(known.values())
+        return [known.get(unquoted(name)) for name in NAMES.findall(columns)]
 
     def _promise(self, text: bytes) -> None:
         for opening, closing, called in _PROMISES:
@@ -119,3 +152,11 @@ class DumpSession:
                 self._escapes = self._saved.get(assigned["kept"].lower(), True)
             else:
                 self._escapes = b"NO_BACKSLASH_ESCAPES" not in assigned["text"].upper()
+
+
+def unquoted(name: bytes) -> str:
+    """A name as it is meant."""
+    quote = name[:1]
+    if quote in (b"`", b'"'):
+        name = name[1:-1].replace(quote * 2, quote)
+    return name.decode("utf-8", "replace")

@@ -151,7 +151,7 @@ def test_without_backslash_escapes(values: list[bytes], size: int) -> None:
 
 def test_untouched_parts_keep_their_escapes() -> None:
     text = rb"it''s \'q\' \"d\" \t\b\0\Z\% \_ "
-    source = b"INSERT INTO t VALUES ('" + text + LINK + text + b"');"
+    source = b"CREATE TABLE t (\n a text);INSERT INTO t VALUES ('" + text + LINK + text + b"');"
     assert rewritten(source) == source.replace(LINK, THERE)
 
 
@@ -177,6 +177,21 @@ def test_binary_data_stay_and_are_told() -> None:
     made = b"".join(passing.rewritten([source]))
     assert made == source.replace(introduced(LINK), introduced(THERE))
     assert passing.tables == {"t": TableCounts(rows=1, values=1, addresses=1, binary=3)}
+
+
+def test_a_tables_columns_tell_text_from_binary_data() -> None:
+    value = b"a\0b" + LINK
+    row = b",".join((mysqldump(value), mysqldump(b"\xff" + LINK), mysqldump(LINK), upper_hex(value)))
+    table = b"CREATE TABLE IF NOT EXISTS `d`.`t` (\n  `k``ey` text,\n  PRIMARY KEY (`k``ey`),\n  b mediumblob,\n"
+    for columns, names in (
+        (b"  c BINARY(9),\n  `x` text\n) ENGINE=x;", b""),
+        (b"c blob,\r\n\tx json\n);", b" (`k``ey`, `b`, c, x)"),
+    ):
+        head = table + columns + b"USE `d`;INSERT INTO `t`" + names + b" VALUES ("
+        expected = b",".join(
+            (mysqldump(b"a\0b" + THERE), mysqldump(b"\xff" + LINK), mysqldump(THERE), upper_hex(b"a\0b" + THERE))
+        )
+        assert rewritten(head + row + b");") == head + expected + b");"
 
 
 @pytest.mark.parametrize(("dump_charset", "php_charset"), [("utf-8", "cp1252"), ("cp1252", "utf-8")])
