@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,27 @@ def test_a_reader_that_leaves_ends_with_9(tmp_path: Path) -> None:
         _, told = process.communicate(timeout=60)
     assert process.returncode == 9
     assert b"Broken pipe" in told
+
+
+def peak_mib(pieces: Iterable[bytes]) -> float:
+    """Of the process that rewrites them."""
+    process = subprocess.Popen([*RUN, *PAIR, "--json"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert process.stdin
+    for piece in pieces:
+        process.stdin.write(piece)
+    process.stdin.close()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024
+
+
+def test_memory_holds_the_largest_value_not_the_dump() -> None:
+    text = b"x" * (1 << 20)
+    row = b"INSERT INTO t VALUES ('" + b"http://south.example/ it\\'s\\n" * 100 + b"'%b');\n"
+    assert peak_mib(row % text for _ in range(200)) < 100
+    big = [b"INSERT INTO t VALUES (1,'a:1:{i:0;s:104857620:\\\"", *[text] * 100, b"http://south.example\\\";}');\n"]
+    assert peak_mib(big) < 800
 
 
 def test_progress_is_shown_on_a_terminal(tmp_path: Path) -> None:

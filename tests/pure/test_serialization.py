@@ -12,7 +12,6 @@ from crossdock.wordpress.serialization import (
     PhpObject,
     PhpReference,
     is_serialized,
-    map_strings,
     parse,
     scan,
 )
@@ -110,12 +109,6 @@ def test_scan_returns_only_the_strings_that_hold_a_point() -> None:
     found = scan(nested, points=[0, middle + 1, len(nested) - 1])
     assert found is not None
     assert [span.start for span in found.spans] == [middle]
-
-
-def test_map_strings_mends_lengths_and_leaves_names() -> None:
-    data = b' O:3:"abc":1:{s:3:"abc";a:1:{s:3:"abc";s:3:"abc";}}\n'
-    assert map_strings(data, lambda text: text + b"!") == b' O:3:"abc":1:{s:3:"abc";a:1:{s:4:"abc!";s:4:"abc!";}}\n'
-    assert map_strings(b"plain", bytes.upper) is None
 
 
 def test_depth_costs_neither_the_stack_nor_quadratic_time() -> None:
