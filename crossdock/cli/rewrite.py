@@ -112,10 +112,12 @@ def _tell(dump: SqlDump, written: int, seconds: float, *, as_json: bool) -> None
         tables = {name: asdict(counts) for name, counts in dump.tables.items()}
         print_json({**told, "total": asdict(total), "tables": tables}, to_stderr=True)
         return
-    shown = {name: counts for name, counts in dump.tables.items() if counts.values or counts.binary}
+    shown = {name: counts for name, counts in dump.tables.items() if counts.values or counts.left}
     if shown:
-        columns = ["Table", "Rows", "Values", "Addresses", "Unreadable before", "Binary, left"]
+        columns = ["Table", "Rows", "Values", "Addresses", "Broken before", "Left", "Too long"]
         print_table(columns, ([name, *astuple(counts)] for name, counts in shown.items()), err)
+    if total.too_long:
+        err.print(f"{total.too_long:,} values do not fit into their columns any more: a server refuses or cuts them")
     err.print(
         f"{total.addresses:,} addresses in {total.values:,} values of {len(shown):,} tables rewritten; "
         f"{len(dump.tables):,} tables, {total.rows:,} rows, {decimal(dump.bytes_read)} "

@@ -121,7 +121,8 @@ class SqlDump:
                 where=self._place(data),
                 way_out="a quote may be missing, or strings be escaped in another way: see --no-backslash-escapes",
             )
-        self._at, self._begin, self._start = self._at - kept, max(self._scanner.begin - kept, 0), self._start - kept
+        self._begin = self._scanner.begin - kept if self._is_in_token() else 0
+        self._at, self._start = self._at - kept, self._start - kept
         self._offset += kept
         self._line += data.count(b"\n", 0, kept)
         self._held = data[kept:]
@@ -132,9 +133,10 @@ class SqlDump:
         """From where on the data are still needed. A string needs the quote before it."""
         if self._inside == "other":
             return self._start
-        if self._inside == "rows" and self._scanner.is_in_token:
-            return max(self._scanner.begin - 1, 0)
-        return self._at
+        return max(self._scanner.begin - 1, 0) if self._is_in_token() else self._at
+
+    def _is_in_token(self) -> bool:
+        return self._inside == "rows" and self._scanner.is_in_token
 
     def _place(self, data: bytes) -> str:
         rows = f"table {self._table}, row {self._counts.rows + 1:,}, " if self._inside == "rows" else ""
@@ -245,7 +247,7 @@ class SqlDump:
                 return False
             raise Unreadable("this INSERT has no VALUES, or ends before them", _DUMP_AGAIN)
         self._table = self._session.qualified(head["table"])
-        self._literals.begin(self._session.binary_columns(self._table, head["columns"] or b""))
+        self._literals.columns = self._session.columns(self._table, head["columns"] or b"")
         self._counts = self.tables.setdefault(self._table, TableCounts())
         self._scanner.backslash = self._session.backslash_escapes
         self._scanner.begin_rows(head[0])

@@ -10,12 +10,12 @@ from dataclasses import astuple, dataclass
 from operator import add
 
 from crossdock.formats import _sql
-from crossdock.formats.sql_session import DumpSession, Unreadable
+from crossdock.formats.sql_session import UNKNOWN, Column, DumpSession, Unreadable
 from crossdock.wordpress.nesting import Change, Edit
 from crossdock.wordpress.rewriting import Found, Rewriter
-from crossdock.wordpress.serialization import is_serialized
 from crossdock.wordpress.transform import is_text
 
+_DATA = Column("data")
 Literal = tuple[int, int, int, int, int]  # as _sql.Scanner tells them
 Placed = tuple[int, int, tuple[bytes]]  # an edit of the dump itself
 
@@ -26,14 +26,16 @@ _TO_LATIN1 = codecs.charmap_build(_LATIN1)
 
 @dataclass
 class TableCounts:
-    """What happened in one table. `broken`: values that PHP could not read before, rewritten as text. `binary`: values
-    that hold an address among data that are no text, and stay as they are."""
+    """What happened in one table. `values` were rewritten, and of them `broken` could not be read by PHP before, and
+    `too_long` do not fit into their column any more. `left`: values that hold an address and stay, since they are no
+    text, or names of an ENUM."""
 
     rows: int = 0
     values: int = 0
     addresses: int = 0
     broken: int = 0
-    binary: int = 0
+    left: int = 0
+    too_long: int = 0
 
     def __add__(self, other: TableCounts) -> TableCounts:
         return TableCounts(*map(add, astuple(self), astuple(other)))
@@ -45,34 +47,31 @@ class Literals:
     def __init__(self, rewriter: Rewriter, session: DumpSession) -> None:
         self._rewriter = rewriter
         self._session = session
-        self._are_blobs: Sequence[bool | None] = ()
-
-    def begin(self, are_blobs: Sequence[bool | None]) -> None:
-        """The rows that come next are of these columns: blobs, text (False), or not known (None)."""
-        self._are_blobs = are_blobs
+        #: Of the rows that come next.
+        self.columns: Sequence[Column] = ()
 
     def edits(self, data: bytes, literals: Iterable[Literal], counts: TableCounts) -> list[Placed]:
         """What becomes of the literals in `data`, by place. Errors: Unreadable."""
         backslash = self._session.backslash_escapes
         made: list[Placed] = []
-        for start, end, kind, escapes, column in literals:
-            is_blob = self._are_blobs[column] if column < len(self._are_blobs) else None
-            if is_blob is None and kind != _sql.TEXT:
-                is_blob = True
+        for start, end, kind, escapes, number in literals:
+            column = self.columns[number] if number < len(self.columns) else UNKNOWN
+            if column is UNKNOWN and kind != _sql.TEXT:
+                column = _DATA
             if kind == _sql.HEX:
-                made += self._hex_edits(data, start, end, is_blob, counts)
+                made += self._hex_edits(data, start, end, column, counts)
                 continue
             if escapes & _sql.ODD and not self._session.is_told:
                 raise _odd(data, start, end)
             value = _sql.unescaped(data, start, end, backslash) if escapes else data[start:end]
-            found = self._found(value, is_blob, counts)
+            found = self._found(value, column, counts)
             if found and escapes:
                 made += _sql.placed(data, start, end, backslash, found)
             elif found:
                 made += [(start + first, start + last, (change.text,)) for first, last, change in found]
         return made
 
-    def _hex_edits(self, data: bytes, start: int, end: int, is_blob: bool | None, counts: TableCounts) -> list[Placed]:
+    def _hex_edits(self, data: bytes, start: int, end: int, column: Column, counts: TableCounts) -> list[Placed]:
         digits = data[start:end]
         try:
             value = unhexlify(digits)
@@ -82,26 +81,37 @@ class Literals:
             return []
         upper = digits == digits.upper()
         made: list[Placed] = []
-        for first, last, change in self._found(value, is_blob, counts):
+        for first, last, change in self._found(value, column, counts):
             text = hexlify(change.text)
             made.append((start + 2 * first, start + 2 * last, (text.upper() if upper else text,)))
         return made
 
-    def _found(self, value: bytes, is_blob: bool | None, counts: TableCounts) -> list[Edit]:
+    def _found(self, value: bytes, column: Column, counts: TableCounts) -> list[Edit]:
         edits, changes, broken = self._rewriter.find(value)
         if not edits:
             return edits
-        if not value.isascii() or b"\0" in value:
-            encoding = "utf-8" if is_blob or self._session.is_utf8 else "latin-1"
-            if is_blob is not False and not is_text(value, encoding):
-                counts.binary += 1
-                return []
-            if broken and (read := _in_other_charset(value, self._rewriter)) is not None:
-                edits, changes, broken = read
+        if column.holds == "names" or not self._may_change(value, column):
+            counts.left += 1
+            return []
+        if broken and not value.isascii() and (read := _in_other_charset(value, self._rewriter)) is not None:
+            edits, changes, broken = read
         counts.values += 1
         counts.addresses += changes
         counts.broken += broken
+        counts.too_long += bool(column.most) and self._is_too_long(value, edits, column)
         return edits
+
+    def _may_change(self, value: bytes, column: Column) -> bool:
+        """In data that are no text a changed length would break what reads them."""
+        if column.holds == "text" or (value.isascii() and b"\0" not in value):
+            return True
+        return is_text(value, "utf-8" if column.holds == "data" or self._session.is_utf8 else "latin-1")
+
+    def _is_too_long(self, value: bytes, edits: Iterable[Edit], column: Column) -> bool:
+        grown = sum(len(change.text) - (end - start) for start, end, change in edits)
+        if len(value) + grown <= column.most or column.in_bytes:
+            return len(value) + grown > column.most
+        return len(value.decode("utf-8" if self._session.is_utf8 else "latin-1", "replace")) + grown > column.most
 
 
 def _odd(data: bytes, start: int, end: int) -> Unreadable:
@@ -139,8 +149,8 @@ def _in_other_charset(value: bytes, rewriter: Rewriter) -> Found | None:
             other = there(value)
         except UnicodeError:
             continue
-        if is_serialized(other):
-            found = rewriter.find(other)
+        found = rewriter.find(other)
+        if not found.broken:
             return found._replace(edits=_moved(other, found.edits, back))
     return None
 

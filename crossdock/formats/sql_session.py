@@ -4,6 +4,7 @@ ends where it should."""
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 
 class Unreadable(Exception):  # noqa: N818 - an answer about data; whoever knows the place makes an error of it
@@ -36,10 +37,10 @@ _CREATE = re.compile(
 # One a line, as every program writes them.
 _COLUMN = re.compile(
     rb"^\s*(?!(?:PRIMARY|UNIQUE|KEY|INDEX|FULLTEXT|SPATIAL|CONSTRAINT|FOREIGN|CHECK|PERIOD)\b)"
-    rb"(" + NAME + rb")\s+(\w+)",
+    rb"(" + NAME + rb")\s+(\w+)(?:\s*\((\d+)\))?",
     re.IGNORECASE | re.MULTILINE,
 )
-_BINARY_TYPES = frozenset((b"binary", b"varbinary", b"tinyblob", b"blob", b"mediumblob", b"longblob"))
+_MOST = {b"tiny": (1 << 8) - 1, b"": (1 << 16) - 1, b"medium": (1 << 24) - 1}
 _USE = re.compile(rb"\s*USE\s+(" + NAME + rb")", re.IGNORECASE)
 # What a dump that begins so must still say, and how a person calls it.
 _PROMISES = (
@@ -66,6 +67,18 @@ _PROMISES = (
 )
 
 
+class Column(NamedTuple):
+    """`holds`: 'text', 'data' (a blob), 'names' (ENUM and SET: only what is listed fits) or 'unknown'. `most`: how
+    many characters fit, or with `in_bytes` bytes; 0 for no limit that a value could meet."""
+
+    holds: str
+    most: int = 0
+    in_bytes: bool = False
+
+
+UNKNOWN = Column("unknown")
+
+
 class DumpSession:
     """The state that a server would be in after the statements seen so far. `backslash_escapes`: None believes the
     dump's own SET sql_mode."""
@@ -77,7 +90,7 @@ class DumpSession:
         self._escapes = True
         self._saved: dict[bytes, bool] = {}
         self._due: list[str] = []
-        self._columns: dict[str, dict[str, bool]] = {}  # by table; whether each is a blob
+        self._columns: dict[str, dict[str, Column]] = {}  # by table
 
     @property
     def backslash_escapes(self) -> bool:
@@ -111,7 +124,7 @@ class DumpSession:
         elif (made := _CREATE.match(text)) is not None:
             columns = _COLUMN.findall(text, made.end())
             self._columns[self.qualified(made[1])] = {
-                unquoted(name): type_name.lower() in _BINARY_TYPES for name, type_name in columns
+                unquoted(name): _column(type_name.lower(), int(most or 0)) for name, type_name, most in columns
             }
         elif (used := _USE.match(text)) is not None:
             self.database = unquoted(used[1])
@@ -121,13 +134,13 @@ class DumpSession:
         names = [unquoted(name) for name in NAMES.findall(table)]
         return ".".join([self.database, *names] if self.database and len(names) == 1 else names)
 
-    def binary_columns(self, table: str, columns: bytes) -> list[bool | None]:
-        """For each of an INSERT's columns (`columns` is its list, empty for all of the table's) whether it is a blob;
-        None where the dump has not said so."""
+    def columns(self, table: str, listed: bytes) -> list[Column]:
+        """An INSERT's columns, in order; `listed` is its own list of them, empty for all of the table's. Fewer, or
+        UNKNOWN, where the dump has not said what they are."""
         known = self._columns.get(table, {})
-        if not columns:
+        if not listed:
             return list(known.values())
-        return [known.get(unquoted(name)) for name in NAMES.findall(columns)]
+        return [known.get(unquoted(name), UNKNOWN) for name in NAMES.findall(listed)]
 
     def _promise(self, text: bytes) -> None:
         for opening, closing, called in _PROMISES:
@@ -160,3 +173,14 @@ def unquoted(name: bytes) -> str:
     if quote in (b"`", b'"'):
         name = name[1:-1].replace(quote * 2, quote)
     return name.decode("utf-8", "replace")
+
+
+def _column(type_name: bytes, most: int) -> Column:
+    if type_name in (b"enum", b"set"):
+        return Column("names")
+    if type_name in (b"binary", b"varbinary"):
+        return Column("data", most, in_bytes=True)
+    for ending, holds in ((b"blob", "data"), (b"text", "text")):
+        if type_name.endswith(ending):
+            return Column(holds, _MOST.get(type_name.removesuffix(ending), 0), in_bytes=True)
+    return Column("text", most if type_name in (b"char", b"varchar") else 0)

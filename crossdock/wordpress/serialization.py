@@ -64,13 +64,6 @@ def looks_serialized(data: bytes, start: int = 0) -> bool:
     return _START.match(data, start) is not None
 
 
-def is_serialized(value: bytes) -> bool:
-    """Whether the value, trimmed as WordPress does, is wholly one serialized value."""
-    start, end = trimmed(value, 0, len(value))
-    found = scan(value, start, end, ()) if looks_serialized(value, start) else None
-    return found is not None and found.stop == end
-
-
 def trimmed(data: bytes, start: int, end: int) -> tuple[int, int]:
     """The span data[start:end] without the whitespace that PHP's trim() removes."""
     while start < end and data[start] in WHITESPACE:

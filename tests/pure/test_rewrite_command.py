@@ -33,8 +33,8 @@ def test_the_dump_goes_to_stdout_and_the_counts_to_stderr() -> None:
     code, out, told = rewrite(*PAIR)
     assert (code, out) == (0, DONE)
     lines = told.splitlines()
-    assert lines[0].split() == ["Table", "Rows", "Values", "Addresses", "Unreadable", "before", "Binary,", "left"]
-    assert lines[1].split() == ["wp_options", "2", "2", "2", "0", "0"]
+    assert lines[0].split() == ["Table", "Rows", "Values", "Addresses", "Broken", "before", "Left", "Too", "long"]
+    assert lines[1].split() == ["wp_options", "2", "2", "2", "0", "0", "0"]
     assert lines[2].startswith("2 addresses in 2 values of 1 tables rewritten; 2 tables, 3 rows,")
     assert len(lines) == 3
 
@@ -45,7 +45,7 @@ def test_json() -> None:
     counts = json.loads(told)
     assert counts["bytes_read"] == len(DUMP)
     assert counts["bytes_written"] == len(DONE)
-    assert counts["total"] == {"rows": 3, "values": 2, "addresses": 2, "broken": 0, "binary": 0}
+    assert counts["total"] == {"rows": 3, "values": 2, "addresses": 2, "broken": 0, "left": 0, "too_long": 0}
     assert list(counts["tables"]) == ["wp_options", "wp_users"]
 
 

@@ -11,10 +11,17 @@ from crossdock.wordpress.serialization import (
     PhpEnum,
     PhpObject,
     PhpReference,
-    is_serialized,
     parse,
     scan,
 )
+
+
+def is_serialized(value: bytes) -> bool:
+    try:
+        parse(value)
+    except Malformed:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -38,7 +45,6 @@ from crossdock.wordpress.serialization import (
     ],
 )
 def test_every_type_is_read(text: bytes, value: object) -> None:
-    assert is_serialized(text)
     assert parse(text) == value
 
 
@@ -80,7 +86,6 @@ def test_every_type_is_read(text: bytes, value: object) -> None:
     ],
 )
 def test_what_php_can_not_read_is_not_serialized(text: bytes) -> None:
-    assert not is_serialized(text)
     with pytest.raises(Malformed):
         parse(text)
 
@@ -129,5 +134,4 @@ def test_any_bytes_are_answered(data: bytes) -> None:
         b'C:1:"X":3:{' + data,
         b'S:9:"' + data,
     ):
-        if is_serialized(value):
-            parse(value)
+        is_serialized(value)

@@ -176,7 +176,7 @@ def test_binary_data_stay_and_are_told() -> None:
     source = dump([[introduced(binary), upper_hex(b"\xff" + LINK), mysqldump(b"\xff" + LINK), introduced(LINK)]])
     made = b"".join(passing.rewritten([source]))
     assert made == source.replace(introduced(LINK), introduced(THERE))
-    assert passing.tables == {"t": TableCounts(rows=1, values=1, addresses=1, binary=3)}
+    assert passing.tables == {"t": TableCounts(rows=1, values=1, addresses=1, left=3)}
 
 
 def test_a_tables_columns_tell_text_from_binary_data() -> None:
@@ -192,6 +192,28 @@ def test_a_tables_columns_tell_text_from_binary_data() -> None:
             (mysqldump(b"a\0b" + THERE), mysqldump(b"\xff" + LINK), mysqldump(THERE), upper_hex(b"a\0b" + THERE))
         )
         assert rewritten(head + row + b");") == head + expected + b");"
+
+
+def test_values_that_outgrow_their_column_are_told() -> None:
+    link, there = len(LINK), len(THERE)
+    fits = b"CREATE TABLE t (\na varchar(%d),\nb char(%d),\nc varbinary(%d),\nd tinytext,\ne int(1),\nf longtext\n);"
+    values = [mysqldump(one + LINK) for one in (b"", b"\xc3\xa9", b"\xc3\xa9", b"x" * (255 - there), b"", b"")]
+    rows = b"SET NAMES utf8;INSERT INTO t VALUES (%s);" % b",".join(values)
+    for size, wrong in ((there, 1), (there + 1, 0)):
+        passing = SqlDump(REWRITER)
+        list(passing.rewritten([fits % (there, size, there + 2) + rows]))
+        assert passing.tables["t"] == TableCounts(rows=1, values=6, addresses=6, too_long=wrong)
+    passing = SqlDump(REWRITER)
+    list(passing.rewritten([fits % (link, link, link) + rows.replace(b"xh", b"xxh")]))
+    assert passing.tables["t"].too_long == 4
+
+
+def test_names_of_an_enum_stay() -> None:
+    table = b"CREATE TABLE t (\na enum('//south.example','b'),\nb set('//south.example')\n);"
+    source = table + b"INSERT INTO t VALUES ('//south.example','//south.example');"
+    passing = SqlDump(REWRITER)
+    assert b"".join(passing.rewritten([source])) == source
+    assert passing.tables["t"] == TableCounts(rows=1, left=2)
 
 
 @pytest.mark.parametrize(("dump_charset", "php_charset"), [("utf-8", "cp1252"), ("cp1252", "utf-8")])
