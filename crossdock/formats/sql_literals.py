@@ -87,19 +87,19 @@ class Literals:
         return made
 
     def _found(self, value: bytes, column: Column, counts: TableCounts) -> list[Edit]:
-        edits, changes, broken = self._rewriter.find(value)
-        if not edits:
-            return edits
+        found = self._rewriter.find(value)
+        if not found.edits:
+            return found.edits
         if column.holds == "names" or not self._may_change(value, column):
             counts.left += 1
             return []
-        if broken and not value.isascii() and (read := _in_other_charset(value, self._rewriter)) is not None:
-            edits, changes, broken = read
+        if found.broken and not value.isascii():
+            found = _best_read(value, found, self._rewriter)
         counts.values += 1
-        counts.addresses += changes
-        counts.broken += broken
-        counts.too_long += bool(column.most) and self._is_too_long(value, edits, column)
-        return edits
+        counts.addresses += found.changes
+        counts.broken += found.broken
+        counts.too_long += bool(column.most) and self._is_too_long(value, found.edits, column)
+        return found.edits
 
     def _may_change(self, value: bytes, column: Column) -> bool:
         """In data that are no text a changed length would break what reads them."""
@@ -137,9 +137,10 @@ def _as_utf8(value: bytes) -> bytes:
     return codecs.charmap_decode(value, "strict", _LATIN1)[0].encode("utf-8")
 
 
-def _in_other_charset(value: bytes, rewriter: Rewriter) -> Found | None:
+def _best_read(value: bytes, found: Found, rewriter: Rewriter) -> Found:
     """PHP counted the bytes that its connection sent, a dump holds those that its own did: of a site that speaks latin1
-    to its database, and of a dump in latin1, the lengths fit only in the other of the two."""
+    to its database, and of a dump in latin1, the lengths fit only in the other of the two. The right one is where more
+    of them do."""
     ways: tuple[tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]], ...] = (
         (_as_latin1, _as_utf8),
         (_as_utf8, _as_latin1),
@@ -149,10 +150,10 @@ def _in_other_charset(value: bytes, rewriter: Rewriter) -> Found | None:
             other = there(value)
         except UnicodeError:
             continue
-        found = rewriter.find(other)
-        if not found.broken:
-            return found._replace(edits=_moved(other, found.edits, back))
-    return None
+        again = rewriter.find(other)
+        if (len(again.edits), not again.broken) > (len(found.edits), not found.broken):
+            return again._replace(edits=_moved(other, again.edits, back))
+    return found
 
 
 def _moved(other: bytes, edits: Iterable[Edit], back: Callable[[bytes], bytes]) -> list[Edit]:
