@@ -32,12 +32,12 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, to_stderr: bool = False) -> None:
     """One JSON document on stdout. Floats only where the value has them; dates as text."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str), err=to_stderr)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], console: Console = out) -> None:
     """A plain table on stdout; columns whose values are all integers stand right."""
     shown = [list(row) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -46,7 +46,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in shown:
         table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
-    out.print(table)
+    console.print(table)
 
 
 class LiveProgress:

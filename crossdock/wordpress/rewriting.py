@@ -52,6 +52,14 @@ class Rewritten(NamedTuple):
     broken: bool  # begins like serialized data and holds a match, but PHP can't read it: rewritten as plain text
 
 
+class Found(NamedTuple):
+    """What rewriting does to a value: edits by place, without overlaps, those of lengths among them."""
+
+    edits: list[Edit]
+    changes: int
+    broken: bool
+
+
 _DEFAULT_PORTS = (80, 443)
 _MOST_REMEMBERED = 4096
 _USUAL_REACH = 10  # bytes: 'https:\\/\\/'
@@ -99,27 +107,30 @@ class Rewriter:
         self.needles: tuple[bytes, ...] = _innermost(
             {needle for matcher in self._matchers for needle in matcher.needles}
         )
-        self._needles = tuple(_native.Needle(needle) for needle in self.needles)
+        #: The same, as compiled searches.
+        self.searches = tuple(_native.Needle(needle) for needle in self.needles)
 
     def rewrite(self, value: bytes) -> Rewritten:
         """The value with every match replaced and every length mended."""
+        edits, changes, broken = self.find(value)
+        return Rewritten(_native.applied(value, edits) if edits else value, changes, broken)
+
+    def find(self, value: bytes) -> Found:
+        """What rewrite() would do, for a caller who has the value in another form."""
         edits: list[Edit] = []
         for matcher in self._matchers:
             found = matcher.edits(value)
             if found:
                 edits = _without_overlaps(edits + found) if edits else found
-        if not edits:
-            return Rewritten(value, 0, broken=False)
-        if not _native.may_hold_lengths(value):
-            return Rewritten(_native.applied(value, edits), len(edits), broken=False)
+        if not edits or not _native.may_hold_lengths(value):
+            return Found(edits, len(edits), broken=False)
         structure = Structure(value, edits)
         mended = structure.mend()
-        done = _native.applied(value, mended) if structure.edits else value
-        return Rewritten(done, len(structure.edits), structure.broken)
+        return Found(mended if structure.edits else [], len(structure.edits), structure.broken)
 
     def hits(self, values: Sequence[bytes | None]) -> list[int]:
         """Indexes, ascending, of the values that may change: those that hold a needle in any letter case."""
-        return _native.hits(values, self._needles)
+        return _native.hits(values, self.searches)
 
 
 def _innermost(needles: Iterable[bytes]) -> tuple[bytes, ...]:

@@ -1,0 +1,1 @@
+"""File formats: pure and streaming; whoever opens the file is someone else."""
