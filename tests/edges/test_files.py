@@ -48,6 +48,9 @@ def bare() -> Iterator[TestSsh]:
         (server.folder / "bin").mkdir()
         for name in BARE_TOOLS:
             (server.folder / "bin" / name).symlink_to(shutil.which(name) or "/bin/true")
+        find = server.folder / "bin" / "find"
+        find.write_text(f'#!/bin/sh\ncase "$*" in *-printf*) exit 1 ;; esac\nexec {shutil.which("find")} "$@"\n')
+        find.chmod(0o755)
         yield server
 
 
