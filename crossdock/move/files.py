@@ -5,6 +5,7 @@ A run that is repeated, after a kill or a day later, carries and reads only what
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -59,7 +60,10 @@ class TreeVerdict:
     @property
     def manifest(self) -> str:
         """SHA-256 over every name and content that should be at the target."""
-        return digest_of(sorted((name.hex(), content) for name, content in self.should.items()))
+        lines = (
+            name + b"\0" + content.encode("utf-8", "surrogateescape") for name, content in sorted(self.should.items())
+        )
+        return hashlib.sha256(b"\0\0".join(lines)).hexdigest()
 
 
 @dataclass
@@ -111,7 +115,8 @@ def carry(order: FilesOrder, journal: Journal, progress: Progress, *, full: bool
     _remove_gone(order, sides, kept)
     _mend(order, sides, kept, progress)
     for tree in kept:
-        order.spool.place(order.environment, tree.key, sides.should(tree))
+        if order.spool.placed(order.environment, tree.key) is not None:
+            order.spool.place(order.environment, tree.key, sides.should(tree))
     result = _result(order, sides, kept, found)
     result.carried_files, result.carried_bytes = pushed
     _keep(order, result, journal, "files", {"pulled_files": pulled[0], "pulled_bytes": pulled[1]})
@@ -180,9 +185,11 @@ def _push(order: FilesOrder, sides: _Sides, trees: Sequence[Tree], progress: Pro
     _start(progress, f"files {order.environment}: spool -> target", todo.values())
     try:
         for tree in trees:
-            before = order.spool.placed(order.environment, tree.key) or {}
-            # Before the first file goes: a killed run must know its own files again.
-            order.spool.place(order.environment, tree.key, {**before, **sides.should(tree)})
+            before = order.spool.placed(order.environment, tree.key)
+            # Before the first file goes: a killed run must know its own files again. Code that the host has already,
+            # file by file the same, stays the host's.
+            if tree in todo or tree.kind == "uploads" or before is not None:
+                order.spool.place(order.environment, tree.key, {**(before or {}), **sides.should(tree)})
             counted.place = tree.key
             order.target.push(order.spool.folder(tree.key), todo.get(tree, {}), tree.target, counted)
     finally:
@@ -232,7 +239,8 @@ def _mend(order: FilesOrder, sides: _Sides, trees: Sequence[Tree], progress: Pro
 
 
 def _wrong(sides: _Sides, tree: Tree) -> dict[bytes, Entry]:
-    found, ready = sides.difference(tree), sides.ready(tree)
+    found = sides.difference(tree)
+    ready = sides.ready(tree) if found.missing or found.different else {}
     return {name: ready[name] for name in (*found.missing, *found.different) if name in ready}
 
 
