@@ -16,7 +16,7 @@ from functools import cached_property
 from crossdock.core.errors import AccessError, ConnectionLost
 from crossdock.core.files import PARTIAL, Entry, Listing
 from crossdock.edges.relay import php_code
-from crossdock.edges.rsync import Rsync, rsync_is_here
+from crossdock.edges.rsync import TEMPORARY, Rsync, rsync_is_here
 from crossdock.edges.sftp import Sftp
 from crossdock.edges.ssh import SshHost
 from crossdock.edges.transfer import PATIENCE, Transfer, full_disk, persist
@@ -128,7 +128,7 @@ class RemoteFiles:
         """core.ports.FileServer.push."""
         if not entries:
             return
-        made = self.host.run(["mkdir", "-p", "--", f"{root}/{PARTIAL}"], check=False)
+        made = self.host.run(["mkdir", "-p", "--", f"{root}/{TEMPORARY}"], check=False)
         if made.status != 0:
             told = made.stderr.decode("utf-8", "replace").strip()
             raise full_disk(told, f"{self.host.where}: {root}") or AccessError(

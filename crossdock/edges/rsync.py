@@ -16,6 +16,8 @@ from crossdock.core.files import PARTIAL, Entry
 from crossdock.edges.ssh import SshHost, dying_with_us
 from crossdock.edges.transfer import Counted, full_disk, full_spool, persist
 
+#: Below a target's root. Within PARTIAL, but not PARTIAL itself: rsync removes that one when it is empty.
+TEMPORARY = f"{PARTIAL}/temporary"
 _SETTINGS = (
     "--links", "--perms", "--times", "--omit-dir-times", "--chmod=Du+rwx,Fu+rw,o-w,u-s,g-s",
     "--protect-args", "--from0", f"--partial-dir={PARTIAL}", "--out-format=%l", "--outbuf=L", "--timeout=120",
@@ -53,9 +55,9 @@ class Rsync:
         *,
         anew: bool = False,
     ) -> None:
-        """`root` must hold a folder PARTIAL. Errors: AccessError; TargetError (disk full, no permission to write)."""
+        """`root` must hold the folder TEMPORARY. Errors: AccessError; TargetError (disk full, refused writing)."""
         # What a killed receiver leaves lies in there, and not under a name of its own beside the files.
-        more, told = [f"--temp-dir={PARTIAL}", *(["--ignore-times"] if anew else [])], Counted(advance)
+        more, told = [f"--temp-dir={TEMPORARY}", *(["--ignore-times"] if anew else [])], Counted(advance)
         persist(
             lambda: self._run(entries, f"{folder}/", f"server:{root}/", more, told, self._push_failure),
             lambda: told.files,
@@ -99,9 +101,10 @@ class Rsync:
         where = f"{self.host.where}: {root}"
         if problem := full_disk(told, where):
             return problem
-        if "Permission denied (13)" in told and ("[receiver]" in told or "[generator]" in told):
-            line = next(line for line in told.splitlines() if "Permission denied (13)" in line)
-            return TargetError(f"we may not write there: {line}", where=where, way_out="mend the folder's permissions")
+        if status == _PARTLY:
+            line = next((line for line in told.splitlines() if " failed: " in line or "make way" in line), told[-300:])
+            way_out = "mend its permissions, or take away what is in the way"
+            return TargetError(f"it can't be written to: {line.strip()}", where=where, way_out=way_out)
         return self._common_failure(status, told)
 
     def _common_failure(self, status: int, told: str) -> CrossdockError | None:

@@ -220,7 +220,7 @@ def test_a_killed_run_goes_on(lab_gateway: Lab, carried: tuple[on.Project, dict[
     try:
         process = project.start("move", "files", "--to", "staging")
         end = time.monotonic() + 60
-        while not list(there.glob(".crossdock-partial/*big*")) and time.monotonic() < end and process.poll() is None:
+        while not list(there.glob(".crossdock-partial/**/*big*")) and time.monotonic() < end and process.poll() is None:
             time.sleep(0.05)
         assert process.poll() is None
         process.kill()
