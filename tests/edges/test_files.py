@@ -34,7 +34,7 @@ from crossdock.lab.files import (
 from crossdock.move.trees import stale
 
 BARE_TOOLS = ("sh", "xargs", "rm", "mkdir", "cat", "mv", "ln", "touch", "chmod", "df", "tail", "wc", "php", "printf")
-BIG_BYTES = 20 << 20
+BIG_BYTES = 8 << 20
 
 
 def silent(_: int) -> None:
@@ -227,7 +227,7 @@ def test_sessions_that_are_cut_are_taken_up_again(
     (source / "big").write_bytes(os.urandom(BIG_BYTES))
     for number in range(200):
         (source / f"small {number}").write_text(str(number))
-    slow = RemoteFiles(files.host, bandwidth_kib=8_000)
+    slow = RemoteFiles(files.host, bandwidth_kib=4_000)
     end = threading.Event()
     cuts = []
 
@@ -255,7 +255,7 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_one_goes_on(
     (source / "big").write_bytes(os.urandom(BIG_BYTES))
     code = (
         "import sys; from crossdock.edges.files import RemoteFiles; from crossdock.edges.ssh import SshHost\n"
-        "host = SshHost('lab', 'lab', sys.argv[1]); files = RemoteFiles(host, bandwidth_kib=5000)\n"
+        "host = SshHost('lab', 'lab', sys.argv[1]); files = RemoteFiles(host, bandwidth_kib=2500)\n"
         "found = files.listings([sys.argv[2]])[sys.argv[2]]\n"
         "print('on', flush=True)\n"
         "files.push(sys.argv[2], found.entries, sys.argv[3], lambda _: None)\n"
