@@ -121,6 +121,10 @@ class FileServer(Protocol):
         the bytes of each file. Errors: AccessError; CrossdockError when the local disk is full."""
         ...
 
+    def prepare(self, roots: Sequence[str]) -> None:
+        """Makes these folders where they are missing. Errors: AccessError; TargetError as of `push`."""
+        ...
+
     def push(
         self,
         folder: str,
@@ -130,7 +134,8 @@ class FileServer(Protocol):
         *,
         anew: bool = False,
     ) -> None:
-        """The opposite; `entries` may hold links too. `anew` carries also what looks the same by size and time.
+        """The opposite, into a root that `prepare` has made; `entries` may hold links too. `anew` carries also what
+        looks the same by size and time.
 
         Errors: AccessError; TargetError when the server's disk is full or it refuses to write.
         """
@@ -141,7 +146,7 @@ class FileServer(Protocol):
         ...
 
     def clean(self, roots: Sequence[str]) -> None:
-        """Removes what broken transfers left in these folders."""
+        """Removes what transfers, broken ones too, have left in these folders."""
         ...
 
 

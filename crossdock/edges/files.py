@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from crossdock.core.errors import AccessError, ConnectionLost
+from crossdock.core.errors import ConnectionLost, TargetError
 from crossdock.core.files import PARTIAL, Entry, Listing
 from crossdock.edges.relay import php_code
 from crossdock.edges.rsync import TEMPORARY, Rsync, rsync_is_here
@@ -116,6 +116,19 @@ class RemoteFiles:
         if entries:
             self.transfer.pull(root, entries, folder, advance)
 
+    def prepare(self, roots: Sequence[str]) -> None:
+        """core.ports.FileServer.prepare."""
+        if not roots:
+            return
+        folders = [f"{root}/{TEMPORARY}" for root in roots]
+        made = persist(lambda: self.host.run(["mkdir", "-p", "--", *folders], check=False))
+        if made.status != 0:
+            told = made.stderr.decode("utf-8", "replace").strip()
+            way_out = "mend the permissions of the folder above it"
+            raise full_disk(told, self.host.where) or TargetError(
+                f"a folder can't be made: {told}", where=self.host.where, way_out=way_out
+            )
+
     def push(
         self,
         folder: str,
@@ -126,15 +139,8 @@ class RemoteFiles:
         anew: bool = False,
     ) -> None:
         """core.ports.FileServer.push."""
-        if not entries:
-            return
-        made = self.host.run(["mkdir", "-p", "--", f"{root}/{TEMPORARY}"], check=False)
-        if made.status != 0:
-            told = made.stderr.decode("utf-8", "replace").strip()
-            raise full_disk(told, f"{self.host.where}: {root}") or AccessError(
-                f"the folder can't be made: {told}", where=f"{self.host.where}: {root}", way_out="mend its permissions"
-            )
-        self.transfer.push(folder, entries, root, advance, anew=anew)
+        if entries:
+            self.transfer.push(folder, entries, root, advance, anew=anew)
 
     def remove(self, root: str, names: Sequence[bytes]) -> None:
         """core.ports.FileServer.remove."""

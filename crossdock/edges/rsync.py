@@ -20,7 +20,7 @@ from crossdock.edges.transfer import Counted, full_disk, full_spool, persist
 TEMPORARY = f"{PARTIAL}/temporary"
 _SETTINGS = (
     "--links", "--perms", "--times", "--omit-dir-times", "--chmod=Du+rwx,Fu+rw,o-w,u-s,g-s",
-    "--protect-args", "--from0", f"--partial-dir={PARTIAL}", "--out-format=%l", "--outbuf=L", "--timeout=120",
+    "--protect-args", "--from0", f"--partial-dir={PARTIAL}", "--out-format=%i %l", "--outbuf=L", "--timeout=120",
 )  # fmt: skip
 _VANISHED, _PARTLY, _CUT = 24, 23, (10, 12, 20, 30, 35, 255)
 _TAIL = 4000
@@ -127,8 +127,10 @@ def _watched(argv: Sequence[str], told: IO[bytes], advance: Callable[[int], None
     )
     try:
         for line in process.stdout or ():
-            if line.strip().isdigit():
-                advance(int(line))
+            # As in ">f+++++++++ 4096": a file that came or went; folders and links begin otherwise.
+            what, _, size = line.partition(b" ")
+            if what[:2] in (b">f", b"<f") and size.strip().isdigit():
+                advance(int(size))
         return process.wait()
     finally:
         if process.poll() is None:

@@ -30,6 +30,11 @@ _ECHO = b"sftp> "
 # Sizes of what lies unfinished there, by name.
 _BEGUN = 'cd "$1" && for one in *; do [ -f "$one" ] && echo "$one $(wc -c < "$one")"; done; exit 0'
 _PUT = 'cat > "$1" && chmod "$3" "$1" && touch -m -d "@$4" "$1" && mv -f -- "$1" "$2"'
+# What is in the way of a folder or a link goes, as with rsync: a file, or a folder with nothing in it.
+_MAKE = (
+    """cd "$1" && xargs -0 sh -c 'for one do [ -d "$one" ] || rm -f -- "$one"; mkdir -p -- "$one" || exit 1; done' sh"""
+)
+_LINK = '[ -L "$2" ] || rmdir -- "$2" 2>/dev/null; ln -sfn -- "$1" "$2"'
 _ROOM = 'df -Pk "$1" | tail -n 1'
 
 Files = dict[bytes, Entry]
@@ -117,12 +122,12 @@ class Sftp:
 
     def _make_folders(self, root: str, folders: Sequence[bytes]) -> None:
         if folders:
-            argv = ["sh", "-c", 'cd "$1" && xargs -0 mkdir -p --', "sh", root]
+            argv = ["sh", "-c", _MAKE, "sh", root]
             asked = b"".join(b"./" + name + b"\0" for name in folders)
             self._require(self.host.run(argv, input=asked, check=False, timeout_seconds=600), root)
 
     def _link(self, root: str, name: bytes, link: bytes) -> None:
-        argv = ["ln", "-sfn", "--", os.fsdecode(link), os.fsdecode(_remote(root, name))]
+        argv = ["sh", "-c", _LINK, "sh", os.fsdecode(link), os.fsdecode(_remote(root, name))]
         self._require(self.host.run(argv, check=False), root)
 
     def _push(self, folder: str, left: Files, root: str, told: Counted) -> None:

@@ -6,8 +6,11 @@ A run that is repeated, after a kill or a day later, carries and reads only what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Lock
 from typing import Any
 
 from crossdock.core.evidence import Finding, Level, digest_of
@@ -111,8 +114,8 @@ def carry(order: FilesOrder, journal: Journal, progress: Progress, *, full: bool
     sides.read_target(progress, f"files {order.environment}: read the target")
     kept, found = sides.settled()
     pulled = _pull(order, sides, kept, progress)
-    pushed = _push(order, sides, kept, progress)
     _remove_gone(order, sides, kept)
+    pushed = _push(order, sides, kept, progress)
     _mend(order, sides, kept, progress)
     for tree in kept:
         if order.spool.placed(order.environment, tree.key) is not None:
@@ -155,14 +158,20 @@ def _pull(order: FilesOrder, sides: _Sides, trees: Sequence[Tree], progress: Pro
             break
         _start(progress, f"files {order.environment}: source -> spool", todo.values())
         try:
-            for tree, missing in todo.items():
-                counted.place = tree.key
-                order.servers[tree.server].pull(tree.source, missing, order.spool.folder(tree.key), counted)
+            with ThreadPoolExecutor(len(order.servers)) as pool:
+                list(pool.map(partial(_pull_from, order, todo, counted), order.servers))
         finally:
             progress.finish()
     else:
         sides.read(progress, f"files {order.environment}: read the sources again")
     return counted.files, counted.bytes
+
+
+def _pull_from(order: FilesOrder, todo: Mapping[Tree, dict[bytes, Entry]], counted: _Counted, server: str) -> None:
+    for tree, missing in todo.items():
+        if tree.server == server:
+            folder = order.spool.folder(tree.key)
+            order.servers[server].pull(tree.source, missing, folder, counted.at(tree.key))
 
 
 def _unspooled(order: FilesOrder, sides: _Sides, tree: Tree) -> dict[bytes, Entry]:
@@ -183,6 +192,7 @@ def _push(order: FilesOrder, sides: _Sides, trees: Sequence[Tree], progress: Pro
     counted = _Counted(progress)
     todo = {tree: missing for tree in trees if (missing := stale(sides.ready(tree), sides.have(tree)))}
     _start(progress, f"files {order.environment}: spool -> target", todo.values())
+    order.target.prepare([tree.target for tree in todo])
     try:
         for tree in trees:
             before = order.spool.placed(order.environment, tree.key)
@@ -190,8 +200,8 @@ def _push(order: FilesOrder, sides: _Sides, trees: Sequence[Tree], progress: Pro
             # file by file the same, stays the host's.
             if tree in todo or tree.kind == "uploads" or before is not None:
                 order.spool.place(order.environment, tree.key, {**(before or {}), **sides.should(tree)})
-            counted.place = tree.key
-            order.target.push(order.spool.folder(tree.key), todo.get(tree, {}), tree.target, counted)
+            folder = order.spool.folder(tree.key)
+            order.target.push(folder, todo.get(tree, {}), tree.target, counted.at(tree.key))
     finally:
         progress.finish()
     if todo:
@@ -204,6 +214,7 @@ def _remove_gone(order: FilesOrder, sides: _Sides, trees: Sequence[Tree]) -> Non
     """Takes away what we once put there and the source no longer has, unless somebody has changed it since."""
     removed = False
     for tree in trees:
+        # Before anything is sent: a folder may have become a link or a file.
         placed = order.spool.placed(order.environment, tree.key) or {}
         have = sides.have_contents(tree)
         extra = difference(sides.should(tree), have).extra
@@ -221,16 +232,16 @@ def _mend(order: FilesOrder, sides: _Sides, trees: Sequence[Tree], progress: Pro
         return
     counted = _Counted(progress)
     _start(progress, f"files {order.environment}: once more", wrong.values())
+    order.target.prepare([tree.target for tree in wrong])
     try:
         for tree, entries in wrong.items():
-            counted.place, folder = tree.key, order.spool.folder(tree.key)
+            folder = order.spool.folder(tree.key)
             files = {name: entry for name, entry in entries.items() if entry.kind == FILE}
             order.spool.drop(tree.key, list(files))
             order.servers[tree.server].pull(tree.source, files, folder, lambda bytes_: None)
             there = order.spool.listing(tree.key).entries
-            order.target.push(
-                folder, {name: one for name, one in entries.items() if name in there}, tree.target, counted, anew=True
-            )
+            ready = {name: one for name, one in entries.items() if name in there}
+            order.target.push(folder, ready, tree.target, counted.at(tree.key), anew=True)
     finally:
         progress.finish()
     order.target.clean([tree.target for tree in wrong])
@@ -250,15 +261,21 @@ def _start(progress: Progress, stage: str, todo: Iterable[Mapping[bytes, Entry]]
 
 
 class _Counted:
-    """Tells each file that has come through, and keeps count."""
+    """Tells each file that has come through, and keeps count. Several servers may do so at once."""
 
     def __init__(self, progress: Progress) -> None:
-        self.progress, self.place, self.files, self.bytes = progress, "", 0, 0
+        self.progress, self.files, self.bytes, self._lock = progress, 0, 0, Lock()
 
-    def __call__(self, bytes_: int) -> None:
-        self.files += 1
-        self.bytes += bytes_
-        self.progress.advance(self.place, rows=1, bytes_=bytes_)
+    def at(self, place: str) -> Callable[[int], None]:
+        """What to call with each file's bytes."""
+
+        def advance(bytes_: int) -> None:
+            with self._lock:
+                self.files += 1
+                self.bytes += bytes_
+                self.progress.advance(place, rows=1, bytes_=bytes_)
+
+        return advance
 
 
 # -- both sides ------------------------------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ def carry(files: RemoteFiles, spool: SpoolFolder, source: Path, target: Path) ->
     files.pull(str(source), stale(want, spool.listing("x/uploads").entries), spool.folder("x/uploads"), told.append)
     assert stale(want, spool.listing("x/uploads").entries) == {}
     have = files.listings([str(target)])[str(target)]
+    files.prepare([str(target)])
     files.push(spool.folder("x/uploads"), stale(want, have.entries if have else {}), str(target), told.append)
     files.clean([str(target)])
     return told
@@ -187,6 +188,7 @@ def test_modes_are_sane_and_times_are_kept(files: RemoteFiles, spool: SpoolFolde
 def test_links_are_sent_as_they_stand_in_the_spool(files: RemoteFiles, spool: SpoolFolder, tmp_path: Path) -> None:
     link = Entry(LINK, 0o777, 4, "0", "0", b"../a b")
     spool.settle("x", {b"sub/link": link})
+    files.prepare([str(tmp_path / "target")])
     files.push(spool.folder("x"), {b"sub/link": link}, str(tmp_path / "target"), silent)
     assert (tmp_path / "target/sub/link").readlink() == Path("../a b")
     spool.settle("x", {b"sub/link": link._replace(link=b"other")})
@@ -258,6 +260,7 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_one_goes_on(
         "host = SshHost('lab', 'lab', sys.argv[1]); files = RemoteFiles(host, bandwidth_kib=2500)\n"
         "found = files.listings([sys.argv[2]])[sys.argv[2]]\n"
         "print('on', flush=True)\n"
+        "files.prepare([sys.argv[3]])\n"
         "files.push(sys.argv[2], found.entries, sys.argv[3], lambda _: None)\n"
     )
     argv = [sys.executable, "-c", code, str(files.host.config_file), str(source), str(target)]
@@ -327,7 +330,7 @@ def test_a_folder_that_we_may_not_write_to_is_named(files: RemoteFiles, spool: S
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CrossdockError, match="can't be made") as caught:
         carry(files, spool, tmp_path / "source", tmp_path / "file" / "target")
-    assert str(tmp_path / "file" / "target") in caught.value.where
+    assert str(tmp_path / "file" / "target") in caught.value.what
 
 
 def test_no_server_no_files(tmp_path: Path) -> None:
