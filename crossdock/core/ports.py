@@ -166,6 +166,10 @@ class Spool(Protocol):
         """Makes the links that are wanted, gives files their modes, and removes what is not wanted."""
         ...
 
+    def clean(self, tree: str) -> None:
+        """Removes what transfers have left."""
+        ...
+
     def drop(self, tree: str, names: Sequence[bytes]) -> None:
         """Removes files, so that they are brought anew."""
         ...

@@ -50,7 +50,6 @@ class SpoolFolder:
             for name, entry in sorted(there.items(), reverse=True):
                 if name not in wanted or wanted[name].kind != entry.kind or wanted[name].link != entry.link:
                     _remove(_path(folder, name))
-            shutil.rmtree(Path(folder, PARTIAL), ignore_errors=True)
             for name, entry in wanted.items():
                 path = _path(folder, name)
                 if entry.kind == LINK and not path.is_symlink():
@@ -58,6 +57,11 @@ class SpoolFolder:
                     path.symlink_to(os.fsdecode(entry.link))
                 elif entry.kind == FILE and name in there and there[name].mode != sane_mode(entry.mode):
                     path.chmod(sane_mode(entry.mode))
+
+    def clean(self, tree: str) -> None:
+        """core.ports.Spool.clean."""
+        for left in list(Path(self.folder(tree)).rglob(PARTIAL)):
+            shutil.rmtree(left, ignore_errors=True)
 
     def drop(self, tree: str, names: Sequence[bytes]) -> None:
         """core.ports.Spool.drop."""

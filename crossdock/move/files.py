@@ -162,6 +162,9 @@ def _pull(order: FilesOrder, sides: _Sides, trees: Sequence[Tree], progress: Pro
                 list(pool.map(partial(_pull_from, order, todo, counted), order.servers))
         finally:
             progress.finish()
+        # Not before: an unfinished file of a killed run is gone on with.
+        for tree in todo:
+            order.spool.clean(tree.key)
     else:
         sides.read(progress, f"files {order.environment}: read the sources again")
     return counted.files, counted.bytes
@@ -191,8 +194,9 @@ def _push(order: FilesOrder, sides: _Sides, trees: Sequence[Tree], progress: Pro
     """Sends what the target lacks. What goes on changing at its source waits. Returns files and bytes."""
     counted = _Counted(progress)
     todo = {tree: missing for tree in trees if (missing := stale(sides.ready(tree), sides.have(tree)))}
-    _start(progress, f"files {order.environment}: spool -> target", todo.values())
-    order.target.prepare([tree.target for tree in todo])
+    if todo:
+        _start(progress, f"files {order.environment}: spool -> target", todo.values())
+        order.target.prepare([tree.target for tree in todo])
     try:
         for tree in trees:
             before = order.spool.placed(order.environment, tree.key)

@@ -125,10 +125,19 @@ class Move:
         if self._receipt("files", environment, order.plan.digest):
             named = attachments(order)
             result.add_files(prove(files_order(self.config, order), self.journal, self.progress, named, full=full))
+        else:
+            self._tell_no_files(environment, result)
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
         self.journal.receipt("validate", environment, data)
         return result
+
+    def _tell_no_files(self, environment: str, result: Result) -> None:
+        text = "no files have been carried for this plan: this proof is of the rows alone"
+        way_out = f"crossdock move files --to {environment}"
+        one = Finding("file.not-carried", Level.WARN, f"environment {environment}", text, way_out)
+        self.journal.finding(one, step=f"validate {environment}")
+        result.findings.append(one)
 
     def discard(self, environment: str) -> int:
         """Takes our copy out of an environment. Returns the tables dropped."""
