@@ -177,6 +177,7 @@ def _ours(stage: Stage, figures: Figures) -> None:
 
 
 def _order(stage: Stage) -> FilesOrder:
+    # As in crossdock.hub.moves.files, but for the configuration.
     tree = Tree("server/uploads/store", "server", "uploads", str(stage.source), str(stage.target), "store")
     servers = {"server": RemoteFiles(stage.host)}
     return FilesOrder("bench", "staging", [tree], [], servers, RemoteFiles(stage.host), SpoolFolder(stage.spool))

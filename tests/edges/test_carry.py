@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from conftest import TestSsh
 
 from crossdock.core.evidence import Finding, Level, Receipt
 from crossdock.edges.files import RemoteFiles
+from crossdock.edges.shared import SharedConnection
 from crossdock.edges.spool import SpoolFolder
+from crossdock.edges.ssh import SshHost
 from crossdock.move.files import FilesOrder, FilesResult, carry, prove
 from crossdock.move.trees import Tree
 
@@ -44,7 +46,7 @@ class Kept:
 class Place:
     """Servers north and south with uploads and a theme each, and an empty target."""
 
-    ssh: TestSsh
+    host: SshHost
     root: Path
     exclude: Sequence[str] = ()
     approved: Sequence[str] = ()
@@ -67,9 +69,9 @@ class Place:
                 Tree(f"{server}/theme/acme", server, "theme", str(self.theme(server)), str(there / "themes" / "acme"),
                      approved=server in self.approved)
             )  # fmt: skip
-        servers = {name: RemoteFiles(replace(self.ssh.host(), name=name)) for name in ("north", "south")}
+        servers = {name: RemoteFiles(replace(self.host, name=name)) for name in ("north", "south")}
         spool = SpoolFolder(self.root / "state")
-        return FilesOrder("plan", "staging", trees, [], servers, RemoteFiles(self.ssh.host()), spool, self.exclude)
+        return FilesOrder("plan", "staging", trees, [], servers, RemoteFiles(self.host), spool, self.exclude)
 
     def carry(self) -> FilesResult:
         return carry(self.order(), Kept(), Kept())
@@ -82,8 +84,13 @@ class Place:
 
 
 @pytest.fixture
-def place(sshd: TestSsh, tmp_path: Path) -> Place:
-    made = Place(sshd, tmp_path)
+def place(sshd: TestSsh, tmp_path: Path) -> Iterator[Place]:
+    with SharedConnection(sshd.host()) as connection:
+        yield made_place(connection.host, tmp_path)
+
+
+def made_place(host: SshHost, root: Path) -> Place:
+    made = Place(host, root)
     for server in ("north", "south"):
         for name in ("2020/a.png", "2021/b c.png", ".htaccess"):
             path = made.uploads(server) / name

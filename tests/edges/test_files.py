@@ -21,6 +21,7 @@ from conftest import TestSsh, ssh_server
 from crossdock.core.errors import CrossdockError, TargetError
 from crossdock.core.files import FILE, FOLDER, LINK, PARTIAL, Entry, Known
 from crossdock.edges.files import RemoteFiles, Tools
+from crossdock.edges.shared import SharedConnection
 from crossdock.edges.spool import SpoolFolder
 from crossdock.edges.ssh import SshHost
 from crossdock.lab.files import (
@@ -55,11 +56,13 @@ def bare() -> Iterator[TestSsh]:
 
 
 @pytest.fixture(params=["rsync", "sftp"])
-def files(request: pytest.FixtureRequest, sshd: TestSsh, bare: TestSsh) -> RemoteFiles:
+def files(request: pytest.FixtureRequest, sshd: TestSsh, bare: TestSsh) -> Iterator[RemoteFiles]:
     server = sshd if request.param == "rsync" else bare
-    found = RemoteFiles(server.host())
-    assert found.tools == (Tools(True, True, True) if request.param == "rsync" else Tools(False, False, False))
-    return found
+    tools = Tools(True, True, True) if request.param == "rsync" else Tools(False, False, False)
+    with SharedConnection(server.host()) as connection:
+        found = RemoteFiles(connection.host)
+        assert found.tools == tools
+        yield found
 
 
 @pytest.fixture
@@ -330,7 +333,7 @@ def test_a_folder_that_we_may_not_write_to_is_named(files: RemoteFiles, spool: S
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CrossdockError, match="can't be made") as caught:
         carry(files, spool, tmp_path / "source", tmp_path / "file" / "target")
-    assert str(tmp_path / "file" / "target") in caught.value.what
+    assert str(tmp_path / "file") in caught.value.what
 
 
 def test_no_server_no_files(tmp_path: Path) -> None:

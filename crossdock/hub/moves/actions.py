@@ -115,7 +115,8 @@ class Move:
         order = self._order(environment)
         if environment == "production":
             self._gate(order.plan)
-        return carry(files_order(self.config, order), self.journal, self.progress, full=full)
+        with files_order(self.config, order) as files:
+            return carry(files, self.journal, self.progress, full=full)
 
     def validate(self, environment: str, *, full: bool = False) -> Result:
         """Validates one environment, its files too if they were carried; a red result is kept and returned like a green
@@ -124,7 +125,8 @@ class Move:
         result = validate(order, self.journal, self.progress, self._judge(environment))
         if self._receipt("files", environment, order.plan.digest):
             named = attachments(order)
-            result.add_files(prove(files_order(self.config, order), self.journal, self.progress, named, full=full))
+            with files_order(self.config, order) as files:
+                result.add_files(prove(files, self.journal, self.progress, named, full=full))
         else:
             self._tell_no_files(environment, result)
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
