@@ -56,14 +56,14 @@ class LiveProgress:
         self._console = console
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._stage = ""
+        self._stage, self._noun = "", "rows"
         self._rows = self._bytes = self._rows_total = 0
         self._began = self._told = 0.0
 
-    def start(self, stage: str, *, rows: int, bytes_: int) -> None:
-        """Begins a stage. `rows` and `bytes_` are what is expected; 0 where unknown."""
+    def start(self, stage: str, *, rows: int, bytes_: int, noun: str = "rows") -> None:
+        """Begins a stage. `rows` and `bytes_` are what is expected; 0 where unknown. `noun` names what is counted."""
         self.finish()
-        self._stage, self._rows_total = stage, rows
+        self._stage, self._rows_total, self._noun = stage, rows, noun
         self._rows = self._bytes = 0
         self._began = self._told = time.monotonic()
         if self._console.is_terminal:
@@ -79,7 +79,7 @@ class LiveProgress:
         elif time.monotonic() - self._told >= QUIET_SECONDS:
             self._told = time.monotonic()
             left = f", about {self._seconds_left():,.0f} s left" if self._rows_total else ""
-            done = f"{self._rows:,} of about {self._rows_total:,} rows"
+            done = f"{self._rows:,} of about {self._rows_total:,} {self._noun}"
             self._tell(f"{self._stage}: {done}, {self._pace()}{left} ({place})")
 
     def finish(self) -> None:
@@ -89,12 +89,12 @@ class LiveProgress:
             self._bar.stop()
             self._bar = None
         seconds = time.monotonic() - self._began
-        self._tell(f"{self._stage}: {self._rows:,} rows, {decimal(self._bytes)} in {seconds:.1f} s")
+        self._tell(f"{self._stage}: {self._rows:,} {self._noun}, {decimal(self._bytes)} in {seconds:.1f} s")
         self._stage = ""
 
     def _pace(self) -> str:
         seconds = max(time.monotonic() - self._began, 0.001)
-        return f"{self._rows / seconds:,.0f} rows/s, {decimal(int(self._bytes / seconds))}/s"
+        return f"{self._rows / seconds:,.0f} {self._noun}/s, {decimal(int(self._bytes / seconds))}/s"
 
     def _seconds_left(self) -> float:
         seconds = time.monotonic() - self._began

@@ -25,6 +25,7 @@ from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
 from crossdock.hub.moves.actions import Assessment, Move, Planned, placements_json
 from crossdock.move import plan as plans
+from crossdock.move.files import FilesResult
 from crossdock.move.validate import Result
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -32,16 +33,18 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 RED = 1
 BLOCKED = 4
 _STYLES = {Level.BLOCK: "bold red", Level.FAIL: "red", Level.WARN: "yellow", Level.INFO: "dim"}
-_UNTIL = ("copy staging", "validate staging", "copy production", "validate production")
+_STEPS = ("copy", "files", "validate")
+_UNTIL = tuple(f"{step} {environment}" for environment in ("staging", "production") for step in _STEPS)
 
 ToEnvironment = Annotated[str, typer.Option("--to", metavar="ENV", help="staging or production")]
 InEnvironment = Annotated[str, typer.Option("--in", metavar="ENV", help="staging or production")]
+Full = Annotated[bool, typer.Option("--full", help="Read every file again, also those unchanged since an earlier run.")]
 FromEnvironment = Annotated[str, typer.Option("--from", metavar="ENV", help="staging or production")]
 
 
 @app.callback()
 def move() -> None:
-    """Move the stores: assess, plan, copy, validate.
+    """Move the stores: assess, plan, copy, files, validate.
 
     Example: crossdock move run -c lumen/crossdock.toml
     """
@@ -117,16 +120,39 @@ def copy_command(to: ToEnvironment, config: ConfigFile = DEFAULT_CONFIG, as_json
         )
 
 
+@app.command("files")
+def files_command(
+    to: ToEnvironment, config: ConfigFile = DEFAULT_CONFIG, full: Full = False, as_json: AsJson = False
+) -> None:
+    """Carry uploads, themes and approved code into one environment, and compare every file of both sides by SHA-256.
+
+    Stopped, killed or run again later, it carries only what is missing or has changed. Ends with exit code 1 when
+    anything is missing, extra or different at the target.
+
+    Example: crossdock move files --to staging -c lumen/crossdock.toml
+    """
+    with _move("files", config, to) as moving:
+        result = moving.files(to, full=full)
+    if as_json:
+        print_json({**result.figures(), "green": result.green, "findings": [one.as_json() for one in result.findings]})
+    else:
+        print_result(f"files {to}", result)
+    if not result.green:
+        raise typer.Exit(RED)
+
+
 @app.command("validate")
-def validate_command(in_: InEnvironment, config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Prove a copy: every row both ways, values by PHP, samples by WordPress, each home by its domain.
+def validate_command(
+    in_: InEnvironment, config: ConfigFile = DEFAULT_CONFIG, full: Full = False, as_json: AsJson = False
+) -> None:
+    """Prove a copy: every row both ways, values by PHP, samples by WordPress, each home by its domain, and every file.
 
     Ends with exit code 1 when anything is missing, extra, different, broken or left.
 
     Example: crossdock move validate --in staging -c lumen/crossdock.toml
     """
     with _move("validate", config, in_) as moving:
-        result = moving.validate(in_)
+        result = moving.validate(in_, full=full)
     if as_json:
         print_json({**result.figures(), "green": result.green, "findings": [one.as_json() for one in result.findings]})
     else:
@@ -250,7 +276,7 @@ def _print_findings(found: Sequence[Finding]) -> None:
             out.print(f"      {one.way_out}", markup=False)
 
 
-def print_result(title: str, result: Result) -> None:
+def print_result(title: str, result: Result | FilesResult) -> None:
     """A validation's figures and findings."""
     print_table([title, ""], [[name, count] for name, count in result.figures().items()])
     _print_findings(result.findings)

@@ -79,6 +79,19 @@ def _email(value: str) -> str:
     return value
 
 
+def _folder_name(value: str) -> str:
+    server, slash, name = value.rpartition("/")
+    if (slash and not server) or "/" in server or name in ("", ".", "..") or not value.isprintable():
+        raise _wrong(f'"{value}" is not a name', "write a folder's or file's name, or \"server/name\"")
+    return value
+
+
+def _pattern(value: str) -> str:
+    if value.startswith("/") or ".." in value.split("/"):
+        raise _wrong(f'"{value}" is no pattern below uploads', 'write it relative, as in "cache/*" or "*.log"')
+    return value.rstrip("/")
+
+
 def _address(value: str) -> str:
     match = re.fullmatch(r"(?:\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(?::(\d{1,5}))?", value)
     if not match or int(match[1] or 80) not in range(1, 65536):
@@ -114,6 +127,8 @@ RemoteFolder = Annotated[Text, AfterValidator(_remote_folder)]
 SshDestination = Annotated[Text, AfterValidator(_ssh_destination)]
 Email = Annotated[Text, AfterValidator(_email)]
 Address = Annotated[Text, AfterValidator(_address)]
+FolderName = Annotated[Text, AfterValidator(_folder_name)]
+Pattern = Annotated[Text, AfterValidator(_pattern)]
 LocalPath = Annotated[Path, PlainValidator(_local_path)]
 Secret = Annotated[SecretRef, PlainValidator(_secret)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
@@ -205,6 +220,25 @@ class Policies(Model):
     limits: Limits = Field(default_factory=Limits, description="workers and chunk_rows")
 
 
+class Files(Model):
+    """What is carried beside uploads and the active themes. A name alone stands for every server; `server/name` for the
+    one of that server."""
+
+    themes: tuple[FolderName, ...] = Field(
+        default=(), description='themes carried also where inactive, or over the target\'s own: themes = ["acme"]'
+    )
+    plugins: tuple[FolderName, ...] = Field(default=(), description='approved plugins by folder: plugins = ["acme"]')
+    must_use: tuple[FolderName, ...] = Field(
+        default=(), description='approved files or folders of mu-plugins: must_use = ["acme.php"]'
+    )
+    exclude: tuple[Pattern, ...] = Field(
+        default=(), description='names in uploads that stay behind: exclude = ["cache", "*.log"]'
+    )
+    bandwidth_kib_per_second: Positive | None = Field(
+        default=None, description="most KiB a second that a transfer takes, a whole number; default: no limit"
+    )
+
+
 class Decision(Model):
     """A person's answer to a block finding."""
 
@@ -223,6 +257,7 @@ class Config(Model):
     environments: dict[str, Environment] = Field(description="[environments.staging] and [environments.production]")
     people: tuple[Person, ...] = Field(default=(), description="who takes part")
     policies: Policies = Field(default_factory=Policies, description="what applies to all stores")
+    files: Files = Field(default_factory=Files, description="[files]: themes, plugins and must-use code to carry")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
     _path: Path = PrivateAttr(default=Path("crossdock.toml"))
 
@@ -315,6 +350,7 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("people",): Person,
     ("policies",): Policies,
     ("policies", "limits"): Limits,
+    ("files",): Files,
     ("decisions",): Decision,
 }
 PLAIN_WORDS = {
@@ -334,7 +370,8 @@ def _problem_of(raw: Raw, detail: ErrorDetails) -> Problem:
     key = _key_path(raw, loc)
     known = _fields_of(loc[:-1])
     name = str(loc[-1]) if loc else ""
-    description = known.get(name, "see docs/operator.md")
+    inside = _fields_of(loc[:-2]).get(str(loc[-2])) if len(loc) > 1 and isinstance(loc[-1], int) else None
+    description = known.get(name) or inside or "see docs/operator.md"
     match detail["type"]:
         case "missing":
             return Problem(key, "is missing", f"add {description}")
@@ -349,6 +386,8 @@ def _problem_of(raw: Raw, detail: ErrorDetails) -> Problem:
             return Problem(key, f'"{written}" is not known', _did_you_mean(written, choices))
         case kind:
             text = PLAIN_WORDS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
+            if kind == "tuple_type" and loc[:1] == ("files",):
+                text = "must be a list of names"
             return Problem(key, text, description)
 
 
@@ -396,6 +435,7 @@ def _problems_across(raw: Raw) -> Iterator[Problem]:
     yield from _problems_of_servers(servers, stores)
     yield from _problems_of_domains(stores)
     yield from _problems_of_environments(raw.get("environments"))
+    yield from _problems_of_files(raw.get("files"), [str(server.get("name")) for server in servers])
     places = [(f"servers[{server.get('name')}]", server) for server in servers]
     if isinstance(raw.get("environments"), dict):
         places += [(f"environments.{name}", place) for name, place in raw["environments"].items()]
@@ -468,6 +508,17 @@ def _problems_of_environments(environments: Any) -> Iterator[Problem]:
     for name in ENVIRONMENTS:
         if name not in environments:
             yield Problem(f"environments.{name}", "is missing", f"add [environments.{name}] with ssh and root")
+
+
+def _problems_of_files(files: Any, servers: list[str]) -> Iterator[Problem]:
+    for key in ("themes", "plugins", "must_use"):
+        names = files.get(key) if isinstance(files, dict) else None
+        for name in names if isinstance(names, list) else []:
+            server = name.rpartition("/")[0] if isinstance(name, str) else ""
+            if server and server not in servers:
+                yield Problem(
+                    f"files.{key}", f'"{name}": there is no server "{server}"', _did_you_mean(server, servers)
+                )
 
 
 def _problems_of_access(key: str, place: Any) -> Iterator[Problem]:

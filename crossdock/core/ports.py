@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from crossdock.core.evidence import Finding, Receipt
+from crossdock.core.files import Entry, Known, Listing
 from crossdock.core.tables import Column, Row, Schema
 
 
@@ -100,6 +101,98 @@ class Web(Protocol):
         ...
 
 
+class FileServer(Protocol):
+    """The files of one server, over its command line. Roots are absolute folders; names are relative to a root."""
+
+    @property
+    def name(self) -> str: ...
+
+    def listings(self, roots: Sequence[str]) -> dict[str, Listing | None]:
+        """What is in each folder, at any depth; None where there is no such folder. Links are not followed, but a root
+        may be one. Errors: AccessError."""
+        ...
+
+    def hashes(self, paths: Sequence[bytes]) -> Iterator[tuple[bytes, str]]:
+        """SHA-256 of files by absolute path, in any order. What is gone or can't be read is left out."""
+        ...
+
+    def pull(self, root: str, entries: Mapping[bytes, Entry], folder: str, advance: Callable[[int], None]) -> None:
+        """Brings files and folders into a local folder; a file appears there whole or not at all. Calls `advance` with
+        the bytes of each file. Errors: AccessError; CrossdockError when the local disk is full."""
+        ...
+
+    def prepare(self, roots: Sequence[str]) -> None:
+        """Makes these folders where they are missing. Errors: AccessError; TargetError as of `push`."""
+        ...
+
+    def push(
+        self,
+        folder: str,
+        entries: Mapping[bytes, Entry],
+        root: str,
+        advance: Callable[[int], None],
+        *,
+        anew: bool = False,
+    ) -> None:
+        """The opposite, into a root that `prepare` has made; `entries` may hold links too. `anew` carries also what
+        looks the same by size and time.
+
+        Errors: AccessError; TargetError when the server's disk is full or it refuses to write.
+        """
+        ...
+
+    def remove(self, root: str, names: Sequence[bytes]) -> None:
+        """Removes files and links; what is gone already is fine."""
+        ...
+
+    def clean(self, roots: Sequence[str]) -> None:
+        """Removes what transfers, broken ones too, have left in these folders."""
+        ...
+
+
+class Spool(Protocol):
+    """The local folder that files pass through, and what is known of files elsewhere. `tree` is a tree's key.
+
+    Errors of all: CrossdockError when the disk is full.
+    """
+
+    def folder(self, tree: str) -> str:
+        """Its local folder, absolute; made if need be."""
+        ...
+
+    def listing(self, tree: str) -> Listing: ...
+
+    def settle(self, tree: str, wanted: Mapping[bytes, Entry]) -> None:
+        """Makes the links that are wanted, gives files their modes, and removes what is not wanted."""
+        ...
+
+    def clean(self, tree: str) -> None:
+        """Removes what transfers have left."""
+        ...
+
+    def drop(self, tree: str, names: Sequence[bytes]) -> None:
+        """Removes files, so that they are brought anew."""
+        ...
+
+    def known(self, place: str) -> dict[bytes, Known]:
+        """What is known of the files of a server or environment, by absolute path."""
+        ...
+
+    def learn(self, place: str, found: Mapping[bytes, Known]) -> None:
+        """Adds to what is known, durably."""
+        ...
+
+    def forget_all_but(self, place: str, found: Mapping[bytes, Known]) -> None:
+        """From now on nothing else is known."""
+        ...
+
+    def placed(self, environment: str, tree: str) -> dict[bytes, str] | None:
+        """What we put into a target's folder: content by name. None where we put nothing."""
+        ...
+
+    def place(self, environment: str, tree: str, contents: Mapping[bytes, str]) -> None: ...
+
+
 class Journal(Protocol):
     """The run's evidence: append-only receipts and findings."""
 
@@ -138,7 +231,9 @@ class PoolFactory(Protocol):
 class Progress(Protocol):
     """Live progress of one stage. Called from the coordinating process only."""
 
-    def start(self, stage: str, *, rows: int, bytes_: int) -> None: ...
+    def start(self, stage: str, *, rows: int, bytes_: int, noun: str = "rows") -> None:
+        """`noun` names what is counted."""
+        ...
 
     def advance(self, place: str, *, rows: int, bytes_: int) -> None: ...
 

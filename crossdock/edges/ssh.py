@@ -71,7 +71,8 @@ _FAILURES: tuple[tuple[re.Pattern[str], type[AccessError], str, str], ...] = (
 
 @dataclass(frozen=True)
 class SshHost:
-    """One server as the system's `ssh` knows it. Picklable; opens a connection a command.
+    """One server as the system's `ssh` knows it. Picklable; opens a connection a command, or uses the one that listens
+    at `control`.
 
     Nothing is ever asked: under BatchMode ssh refuses an unknown host key unless the user's own config accepts it.
     """
@@ -80,6 +81,7 @@ class SshHost:
     destination: str
     config_file: str | None = None
     connect_timeout_seconds: int = 10
+    control: str | None = None
 
     @property
     def where(self) -> str:
@@ -153,6 +155,7 @@ class SshHost:
             "-o", f"ServerAliveInterval={_ALIVE_INTERVAL_SECONDS}",
             "-o", "ServerAliveCountMax=4",
             "-o", "EscapeChar=none",
+            *(["-o", f"ControlPath={self.control}"] if self.control else []),
         ]  # fmt: skip
 
     def _changed_key(self, text: str) -> AccessError:

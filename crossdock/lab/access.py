@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossdock.lab.addresses import HTTP_PORT, MYSQL_PORT
+from crossdock.lab.files import files_settings
 from crossdock.lab.managed import ENVIRONMENTS, Managed
 from crossdock.lab.sources import CROSSDOCK_USER, Source
 
@@ -43,6 +44,7 @@ def write_config(
     for name, email, role in PEOPLE:
         parts.append(f"[[people]]\nname = {_text(name)}\nemail = {_text(email)}\nrole = {_text(role)}\n")
     parts.append('[policies]\npeople = "merge-by-email"\npassword = "first-store"\n')
+    parts += [files_settings()] if decisions else []
     parts.append("[decisions]\n" + "".join(_decision(key, answer) for key, answer in decisions.items()))
     path = folder / "crossdock.toml"
     path.write_text("\n".join(parts), encoding="utf-8")

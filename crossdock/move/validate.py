@@ -21,6 +21,7 @@ from crossdock.core.tables import Table
 from crossdock.move import compare, ledger, worker
 from crossdock.move.chunks import Chunk, cut
 from crossdock.move.compare import Verdict
+from crossdock.move.files import FilesResult
 from crossdock.move.homes import check_home
 from crossdock.move.order import Order
 from crossdock.move.readers import Reading, Side, read_both
@@ -75,6 +76,12 @@ class Result:
     readings: list[Reading]
     homes: int
     findings: list[Finding]
+    files: FilesResult | None = None
+
+    def add_files(self, found: FilesResult) -> None:
+        """The files' proof becomes a part of this one."""
+        self.files = found
+        self.findings += found.findings
 
     @property
     def green(self) -> bool:
@@ -98,6 +105,7 @@ class Result:
             "source_urls_left": sum(sum(one.urls_left.values()) for one in verdicts),
             "things_read_by_wordpress": sum(sum(one.counts.values()) for one in self.readings),
             "homes": self.homes,
+            **(self.files.figures() if self.files else {}),
         }
 
 

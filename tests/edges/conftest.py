@@ -177,7 +177,8 @@ def make_key(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def ssh_server(*, forwarding: bool) -> Iterator[TestSsh]:
+def ssh_server(*, forwarding: bool, more: str = "") -> Iterator[TestSsh]:
+    """`more`: lines of sshd_config, where {folder} is the server's own."""
     folder = Path(tempfile.mkdtemp(prefix="cdtest-"))
     host_key, client_key, other_key = (make_key(folder / name) for name in ("host", "client", "other"))
     port = free_port()
@@ -190,6 +191,7 @@ def ssh_server(*, forwarding: bool) -> Iterator[TestSsh]:
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
         f"PidFile {folder}/pid\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nUseDNS no\n"
         f"MaxStartups 50\nAllowTcpForwarding {allowed}\nAllowStreamLocalForwarding {allowed}\n"
+        + more.format(folder=folder)
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

@@ -15,8 +15,10 @@ from crossdock.core.ports import Journal, JudgeFactory, Progress
 from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
 from crossdock.hub.moves.access import Access, shell
+from crossdock.hub.moves.files import attachments, files_order
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
+from crossdock.move.files import FilesResult, carry, prove
 from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
@@ -105,14 +107,39 @@ class Move:
         self.journal.receipt("copy", environment, {"plan": order.plan.digest, **sums})
         return sums
 
-    def validate(self, environment: str) -> Result:
-        """Validates one environment; a red result is kept and returned like a green one."""
+    def files(self, environment: str, *, full: bool = False) -> FilesResult:
+        """Carries files to one environment, or what has changed since, and compares every file of both sides.
+
+        Production only after a green validation of staging. `full` trusts no hash of an earlier run.
+        """
+        order = self._order(environment)
+        if environment == "production":
+            self._gate(order.plan)
+        with files_order(self.config, order) as files:
+            return carry(files, self.journal, self.progress, full=full)
+
+    def validate(self, environment: str, *, full: bool = False) -> Result:
+        """Validates one environment, its files too if they were carried; a red result is kept and returned like a green
+        one. All files of the target are read; those of the sources where they have changed, or all with `full`."""
         order = self._order(environment)
         result = validate(order, self.journal, self.progress, self._judge(environment))
+        if self._receipt("files", environment, order.plan.digest):
+            named = attachments(order)
+            with files_order(self.config, order) as files:
+                result.add_files(prove(files, self.journal, self.progress, named, full=full))
+        else:
+            self._tell_no_files(environment, result)
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
         self.journal.receipt("validate", environment, data)
         return result
+
+    def _tell_no_files(self, environment: str, result: Result) -> None:
+        text = "no files have been carried for this plan: this proof is of the rows alone"
+        way_out = f"crossdock move files --to {environment}"
+        one = Finding("file.not-carried", Level.WARN, f"environment {environment}", text, way_out)
+        self.journal.finding(one, step=f"validate {environment}")
+        result.findings.append(one)
 
     def discard(self, environment: str) -> int:
         """Takes our copy out of an environment. Returns the tables dropped."""
@@ -142,6 +169,9 @@ class Move:
                 self.copy(environment)
             if until == f"copy {environment}":
                 return result
+            self._files_once(environment, digest, tell)
+            if until == f"files {environment}":
+                return result
             if self._green(environment, digest):
                 tell(f"validate {environment}: green before")
             else:
@@ -151,6 +181,13 @@ class Move:
             if until == f"validate {environment}":
                 return result
         return result
+
+    def _files_once(self, environment: str, digest: str, tell: Callable[[str], None]) -> None:
+        found = self._receipt("files", environment, digest)
+        if found and found["green"]:
+            tell(f"files {environment}: carried before")
+        else:
+            self.files(environment)
 
     # -- gates ---------------------------------------------------------------------------------------------------
 
