@@ -100,6 +100,31 @@ class Web(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What one address answered. `status` 0: nothing, and `problem` says why (slow, blocked, or an error's words).
+
+    `location` as the server wrote it; `body` only its beginning; `content_type` without parameters, lower case.
+    """
+
+    url: str
+    status: int = 0
+    location: str = ""
+    content_type: str = ""
+    body: bytes = b""
+    seconds: float = 0.0
+    problem: str = ""
+    retry_after: str = ""
+
+
+class Crawler(Protocol):
+    """Asks many addresses of one environment, at its pace."""
+
+    def ask(self, urls: Iterable[str], tell: Callable[[Answer], None]) -> None:
+        """Calls `tell` with each answer as it comes. Never follows a redirect, never leaves the environment's hosts."""
+        ...
+
+
 class Journal(Protocol):
     """The run's evidence: append-only receipts and findings."""
 
