@@ -34,6 +34,14 @@ class Shell(Protocol):
         ...
 
 
+class StreamingShell(Shell, Protocol):
+    """A shell that also runs commands whose output is larger than memory."""
+
+    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+        """A command's output piece by piece. Errors: AccessError; CrossdockError for a status other than 0."""
+        ...
+
+
 @dataclass(frozen=True)
 class ServerFacts:
     """What one database session sees of its server. `variables` hold the ones asked for."""

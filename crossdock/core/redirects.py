@@ -63,7 +63,9 @@ class Address(NamedTuple):
 
 def address_of(url: str) -> Address | None:
     """The address of an http(s) URL; None when it is none, or hostile (control characters, no host, an account)."""
-    found = re.fullmatch(r"https?://([^/?#\s@\\]+)([^?#]*)(?:\?([^#]*))?(?:#.*)?", url.strip(), re.IGNORECASE | re.DOTALL)
+    found = re.fullmatch(
+        r"https?://([^/?#\s@\\]+)([^?#]*)(?:\?([^#]*))?(?:#.*)?", url.strip(), re.IGNORECASE | re.DOTALL
+    )
     if not found or re.search(r"[\x00-\x20\x7f]", url.strip()):
         return None
     host = found[1].lower().rstrip(".")
@@ -142,9 +144,7 @@ class Rule:
         return base if isinstance(base, str) and re.fullmatch(r"https?://[^/]+/?", base) and self.hosts else ""
 
 
-def _filled(
-    slot: Slot, asked: Address, path: re.Match[str] | bool, query: re.Match[str] | None
-) -> str:
+def _filled(slot: Slot, asked: Address, path: re.Match[str] | bool, query: re.Match[str] | None) -> str:
     if slot.kind == "uri":
         return asked.path
     if slot.kind == "args":
@@ -234,4 +234,3 @@ class MapRow:
         """Host and regular expression of a pattern."""
         host, _, pattern = self.source.partition(" ")
         return host, pattern
-

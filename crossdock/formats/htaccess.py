@@ -27,9 +27,7 @@ class _Conditions:
     foreign: str = ""
 
 
-def parse_htaccess(
-    text: str, origin: str, hosts: tuple[str, ...] = ()
-) -> tuple[list[Rule], list[tuple[str, str]]]:
+def parse_htaccess(text: str, origin: str, hosts: tuple[str, ...] = ()) -> tuple[list[Rule], list[tuple[str, str]]]:
     """Rules in the order in which Apache applies them, and (file:line, why) of what can't be read.
 
     `hosts`: the names that the file counts for (empty: any); <VirtualHost> with ServerName narrows them."""

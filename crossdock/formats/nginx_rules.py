@@ -1,4 +1,4 @@
-"""Redirect rules in nginx's configuration: return, rewrite, location, if and map, in the order in which nginx asks them.
+"""Redirect rules in nginx's configuration: return, rewrite, location, if and map, in the order in which nginx asks.
 
 Reads a file, or what `nginx -T` prints. What it can't read is told with its line and skipped.
 """
@@ -84,28 +84,28 @@ def _tree(text: str, name: str, problems: list[Problem]) -> list[Directive]:
         if found is None:
             problems.append(Problem(f"{name}:{line}", "a quote that is not closed"))
             break
-        kind, token = found.lastgroup, found[0]
+        kind, text_ = found.lastgroup, found[0]
         at = found.end()
         if kind == "mark":
             place = f"{name}:{began}"
-            if token == "}":
+            if text_ == "}":
                 if len(open_blocks) > 1:
                     open_blocks.pop()
             elif words:
                 made = Directive(words, place)
                 open_blocks[-1].append(made)
-                if token == "{" and len(open_blocks) > _MOST_DEPTH:
+                if text_ == "{" and len(open_blocks) > _MOST_DEPTH:
                     problems.append(Problem(place, "blocks within blocks without end"))
                     break
-                if token == "{":
+                if text_ == "{":
                     open_blocks.append(made.block)
             words = []
         elif kind not in ("space", "comment"):
             if not words:
                 began = line
             quoted = found["double"] if kind == "double" else found["single"] if kind == "single" else None
-            words.append(token if quoted is None else re.sub(r"\\([\"'])", r"\1", quoted))
-        line += token.count("\n")
+            words.append(text_ if quoted is None else re.sub(r"\\([\"'])", r"\1", quoted))
+        line += text_.count("\n")
     return top
 
 
@@ -211,7 +211,7 @@ class _Reader:
 
     def _redirects(self, block: Sequence[Directive]) -> bool:
         return any(
-            one.words[1:2] and one.words[1].isdigit() and int(one.words[1]) in (*REDIRECTS, GONE)
+            (one.words[1:2] and one.words[1].isdigit() and int(one.words[1]) in (*REDIRECTS, GONE))
             or one.words[-1] in ("permanent", "redirect")
             for one in block
         )

@@ -8,7 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from crossdock.core.redirects import ACTIONS, GONE, MATCHES, REDIRECTS, Action, MapRow, Match, address_of, python_pattern
+from crossdock.core.redirects import (
+    ACTIONS,
+    GONE,
+    MATCHES,
+    REDIRECTS,
+    Action,
+    MapRow,
+    Match,
+    address_of,
+    python_pattern,
+)
 
 COLUMNS = ("source", "match", "action", "target", "status", "origin", "hits", "note")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -41,8 +51,8 @@ def _safe(cell: str) -> str:
     return f"'{clean}" if clean.startswith((*_FORMULA, "'")) else clean
 
 
-def parse_csv(body: bytes) -> tuple[list[MapRow], list[Wrong]]:
-    """Rows of a map, and everything that is wrong with it. Comma or semicolon, with or without BOM."""
+def parse_csv(body: bytes) -> tuple[list[tuple[int, MapRow]], list[Wrong]]:
+    """Rows of a map with their lines, and everything that is wrong with it. Comma or semicolon, with or without BOM."""
     if len(body) > MOST_BYTES:
         return [], [Wrong(1, f"the file is larger than {MOST_BYTES >> 20} MB")]
     try:
@@ -53,15 +63,17 @@ def parse_csv(body: bytes) -> tuple[list[MapRow], list[Wrong]]:
     if "\0" in text:
         return [], [Wrong(text[: text.index("\0")].count("\n") + 1, "holds a NUL character")]
     first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True
+    )
     try:
         return _parsed(reader)
     except csv.Error as error:
         return [], [Wrong(reader.line_num, f"is no CSV: {error}")]
 
 
-def _parsed(reader: Iterable[list[str]]) -> tuple[list[MapRow], list[Wrong]]:
-    rows: list[MapRow] = []
+def _parsed(reader: Iterable[list[str]]) -> tuple[list[tuple[int, MapRow]], list[Wrong]]:
+    rows: list[tuple[int, MapRow]] = []
     wrong: list[Wrong] = []
     header: list[str] = []
     lines = iter(reader)
@@ -78,7 +90,7 @@ def _parsed(reader: Iterable[list[str]]) -> tuple[list[MapRow], list[Wrong]]:
             wrong.append(Wrong(line, "has more cells than the header: quote cells that hold the separator"))
             continue
         row, problems = _row(dict(zip(header, (_plain(cell) for cell in cells), strict=False)))
-        rows.append(row)
+        rows.append((line, row))
         wrong += [Wrong(line, problem) for problem in problems]
         if not problems:
             wrong += [Wrong(line, problem) for problem in _shape(row)]
@@ -91,7 +103,11 @@ def _plain(cell: str) -> str:
 
 
 def _row(cells: dict[str, str]) -> tuple[MapRow, list[str]]:
-    wrong = [f"{name}: a cell of more than {_LONGEST_CELL} characters" for name, cell in cells.items() if len(cell) > _LONGEST_CELL]
+    wrong = [
+        f"{name}: a cell of more than {_LONGEST_CELL} characters"
+        for name, cell in cells.items()
+        if len(cell) > _LONGEST_CELL
+    ]
     match, action = cells.get("match", "") or "exact", cells.get("action", "").lower()
     if match not in MATCHES:
         wrong.append(f"match: {match!r} is none of {', '.join(MATCHES)}")

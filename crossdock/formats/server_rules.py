@@ -11,7 +11,7 @@ from crossdock.core.redirects import GONE, REDIRECTS, Address, MapRow, address_o
 # A pattern's end that takes the query along, as move.redirects writes it.
 QUERY_TAIL = r"(\?.*)?$"
 
-_SERVER_PART = """# Crossdock, map {digest}. For the server block, before its locations; needs the other file at the http level.
+_SERVER_PART = """# Crossdock, map {digest}. For each server block; needs the other file at the http level.
 if ($crossdock_to ~ "^410 ") {{ return 410; }}
 {returns}if ($crossdock_alias) {{ return 301 $crossdock_alias$request_uri; }}
 """

@@ -11,7 +11,9 @@ import re
 import zlib
 from typing import NamedTuple
 
-_LOC = re.compile(r"<(?:\w+:)?loc\s*>\s*(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?\s*</(?:\w+:)?loc\s*>", re.IGNORECASE | re.DOTALL)
+_LOC = re.compile(
+    r"<(?:\w+:)?loc\s*>\s*(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?\s*</(?:\w+:)?loc\s*>", re.IGNORECASE | re.DOTALL
+)
 _INDEX = re.compile(r"<(?:\w+:)?sitemapindex\b", re.IGNORECASE)
 _ROBOTS = re.compile(r"^\s*sitemap\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 # The protocol's own limit for one file, uncompressed.

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import re
 
-from crossdock.core.redirects import GONE, Address, MapRow, Rule, Slot, address_of, compiled, escaped, from_start, normal
+from crossdock.core.redirects import (
+    GONE,
+    Address,
+    MapRow,
+    Rule,
+    Slot,
+    address_of,
+    compiled,
+    escaped,
+    from_start,
+    normal,
+)
 from crossdock.wordpress.addresses import AddressMap
 from crossdock.wordpress.sitemap import StoreMap
 
@@ -97,9 +108,7 @@ def _query(pattern: str) -> str:
     return f".*?{pattern}"
 
 
-def _target(
-    rule: Rule, names: dict[str, int], offset: int, after: int, asked_base: str, addresses: AddressMap
-) -> str:
+def _target(rule: Rule, names: dict[str, int], offset: int, after: int, asked_base: str, addresses: AddressMap) -> str:
     made = _base(rule, asked_base, addresses)
     for at, part in enumerate(rule.target):
         if isinstance(part, str):

@@ -1,4 +1,4 @@
-"""Decides for every known address of the sources what the target makes of it: kept, moved, gone, or a person's question.
+"""Decides what the target makes of every known address of the sources: kept, moved, gone, or a person's question.
 
 Old rules are followed to their end, so that what took the source several hops takes the target one.
 """
@@ -6,7 +6,7 @@ Old rules are followed to their end, so that what took the source several hops t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal, NamedTuple
 from urllib.parse import urljoin
@@ -165,20 +165,20 @@ class Decided:
     undecided: list[Address]
 
 
-def decide(harvest: Harvest, addresses: AddressMap, environment: str, *, aliases: bool) -> Decided:
-    """The redirect map of one environment. `aliases`: whether whole-host aliases can arrive there (production)."""
-    return _Decision(harvest, addresses, environment).made(aliases)
+def decide(harvest: Harvest, addresses: AddressMap, environment: str, settled: frozenset[str] = frozenset()) -> Decided:
+    """The redirect map of one environment. `settled`: sources that a person has decided: nobody is asked again."""
+    return _Decision(harvest, addresses, environment, settled).made()
 
 
 class _Decision:
-    def __init__(self, harvest: Harvest, addresses: AddressMap, environment: str) -> None:
-        self.harvest, self.addresses, self.environment = harvest, addresses, environment
+    def __init__(self, harvest: Harvest, addresses: AddressMap, environment: str, settled: frozenset[str]) -> None:
+        self.harvest, self.addresses, self.environment, self.settled = harvest, addresses, environment, settled
         self.resolver = Resolver(harvest, addresses)
         self.rows: list[MapRow] = []
         self.told: dict[tuple[str, str, Level], list[str]] = {}
         self.undecided: list[Address] = []
 
-    def made(self, aliases: bool) -> Decided:
+    def made(self) -> Decided:
         for address, origin in self._addresses().items():
             row = self._row(address, origin)
             if row is not None:
@@ -186,7 +186,8 @@ class _Decision:
         self._tell_conflicts()
         self.rows.sort(key=lambda row: (row.action != "unknown", row.source))
         self.rows += self._patterns()
-        if aliases:
+        if self.environment == "production":
+            # The stores' other names (www and bare) lead nowhere else.
             self.rows += self._hosts()
         return Decided(self.rows, self._findings(), self.undecided)
 
@@ -210,7 +211,9 @@ class _Decision:
                 hosts = self._hosts_of(name)
                 for rule in rules:
                     if rule.kind != "pattern" and not rule.query:
-                        ours = [one for one in rule.hosts if one in self.addresses.source_hosts] if rule.hosts else hosts
+                        ours = (
+                            [one for one in rule.hosts if one in self.addresses.source_hosts] if rule.hosts else hosts
+                        )
                         for host in ours:
                             yield self.addresses.canonical(Address(host, normal(rule.match))), rule
 
@@ -225,6 +228,8 @@ class _Decision:
             return None
         source, hits = f"http://{address}", self.harvest.seen.get(address, (0, 0))[0]
         outcome = self.resolver.resolve(address)
+        if source in self.settled:
+            return MapRow(source, "exact", "unknown", "", 0, origin, hits)
         if outcome.kind == "alive":
             target = self.addresses.natural(outcome.at)
             if target == asked:
@@ -270,9 +275,9 @@ class _Decision:
                 if store.source_uploads != store.target_uploads:
                     row = uploads_row(store, base, _home(store).path.rstrip("/"))
                     made.setdefault(row.source, row)
-                groups = (self.harvest.rules.get(site.server, ()), self.harvest.store_rules.get(store.store, ()),
-                          [one for one in self.harvest.leftovers.get(site.server, ()) if one not in shadowed])  # fmt: skip
-                for rule in (one for group in groups for one in group):
+                rules = [*self.harvest.rules.get(site.server, ()), *self.harvest.store_rules.get(store.store, ())]
+                rules += [one for one in self.harvest.leftovers.get(site.server, ()) if one not in shadowed]
+                for rule in rules:
                     self._add_pattern(rule, _home(store).host, base, made)
         return list(made.values())
 
@@ -326,11 +331,11 @@ class _Decision:
                 self._tell("redirect.conflict", Level.WARN, first.origin, text)
 
     def _findings(self) -> list[Finding]:
-        return [
-            Finding(code, level, place, f"{len(texts)} {_SAYS[code]}: {'; '.join(texts[:_EXAMPLES])}", _WAYS[code],
-                    {"addresses": len(texts)})  # fmt: skip
-            for (code, place, level), texts in self.told.items()
-        ]
+        found = []
+        for (code, place, level), texts in self.told.items():
+            text = f"{len(texts)} {_SAYS[code]}: {'; '.join(texts[:_EXAMPLES])}"
+            found.append(Finding(code, level, place, text, _WAYS[code], {"addresses": len(texts)}))
+        return found
 
 
 _EDIT = "write an action into the map's CSV, then crossdock move redirects import"
@@ -356,7 +361,15 @@ def _home(store: StoreMap) -> Address:
 
 def counts(rows: Iterable[MapRow]) -> Mapping[str, int]:
     """Rows of a map by what happens to them."""
-    made = {"urls_total": 0, "urls_kept": 0, "urls_moved": 0, "urls_gone": 0, "urls_undecided": 0, "patterns": 0, "hosts": 0}
+    made = {
+        "urls_total": 0,
+        "urls_kept": 0,
+        "urls_moved": 0,
+        "urls_gone": 0,
+        "urls_undecided": 0,
+        "patterns": 0,
+        "hosts": 0,
+    }
     names = {"kept": "urls_kept", "moved": "urls_moved", "gone": "urls_gone", "unknown": "urls_undecided"}
     for row in rows:
         if row.match == "exact":
@@ -372,3 +385,33 @@ def with_decisions(rows: Sequence[MapRow], earlier: Sequence[MapRow]) -> list[Ma
     decided = {(row.match, row.source): row for row in earlier if row.origin.startswith("by ")}
     kept = [decided.pop((row.match, row.source), row) for row in rows]
     return [*decided.values(), *kept]
+
+
+def asked_rows(rows: Iterable[MapRow], addresses: AddressMap) -> list[MapRow]:
+    """A map's rows by the addresses that the environment is asked for, for those who carry them out. Files that the
+    pattern of their store's uploads moves alike are left out: there may be a hundred thousand of them."""
+    made: list[MapRow] = []
+    uploads = _uploads_prefixes(addresses)
+    for row in rows:
+        source = address_of(row.source) if row.match == "exact" else None
+        asked = addresses.asked(source) if source else ""
+        if row.match != "exact":
+            made.append(row)
+        elif asked and not any(
+            asked.startswith(start) and row.action == "moved" and row.target == end + asked[len(start) :]
+            for start, end in uploads
+        ):
+            made.append(replace(row, source=asked))
+    return made
+
+
+def _uploads_prefixes(addresses: AddressMap) -> list[tuple[str, str]]:
+    return [
+        (
+            addresses.asked(_home(store)).rstrip("/") + store.source_uploads + "/",
+            f"{store.target_url}{store.target_uploads}/",
+        )
+        for site in addresses.sites
+        for store in site.stores
+        if store.source_uploads != store.target_uploads
+    ]

@@ -104,12 +104,12 @@ class Replayed:
 
     def findings(self, environment: str) -> list[Finding]:
         """One for each kind of fault, with how many and some of them."""
-        return [
-            Finding(code, level, environment, f"{len(texts)} addresses {_SAYS[code]}: {'; '.join(texts[:_EXAMPLES])}",
-                    _WAYS.get(code, ""), {"addresses": len(texts)})  # fmt: skip
-            for level, told in ((Level.FAIL, self.failed), (Level.WARN, self.warned))
-            for code, texts in sorted(told.items())
-        ]
+        found = []
+        for level, told in ((Level.FAIL, self.failed), (Level.WARN, self.warned)):
+            for code, texts in sorted(told.items()):
+                text = f"{len(texts)} addresses {_SAYS[code]}: {'; '.join(texts[:_EXAMPLES])}"
+                found.append(Finding(code, level, environment, text, _WAYS.get(code, ""), {"addresses": len(texts)}))
+        return found
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Replay:
         self.hosts = addresses.target_hosts | {row.source for row in rows if row.match == "host"}
 
     def run(self) -> Replayed:
-        """Asks everything that is not known yet, then what the answers point to, and judges. Errors: those of `keep`."""
+        """Asks what is not known yet, then what the answers point to, and judges. Errors: those of `keep`."""
         asked = questions(self.rows, self.addresses)
         nonsense = {f"{_base(one.url)}/{self.token}/": _base(one.url) for one in asked}
         self._ask("nonsense", list(nonsense), kept=False)
@@ -187,7 +187,12 @@ class Replay:
             first = self.known.get(one.url)
             if first and first.status in REDIRECTS:
                 there = self._location(one.url, first)
-                if there and address_of(there) and urlsplit(there).netloc in self.hosts and _scheme(there) == _scheme(one.url):
+                if (
+                    there
+                    and address_of(there)
+                    and urlsplit(there).netloc in self.hosts
+                    and _scheme(there) == _scheme(one.url)
+                ):
                     yield there
 
     def _location(self, url: str, answer: Seen) -> str:
