@@ -64,7 +64,7 @@ class Address(NamedTuple):
 def address_of(url: str) -> Address | None:
     """The address of an http(s) URL; None when it is none, or hostile (control characters, no host, an account)."""
     found = re.fullmatch(
-        r"https?://([^/?#\s@\\]+)([^?#]*)(?:\?([^#]*))?(?:#.*)?", url.strip(), re.IGNORECASE | re.DOTALL
+        r"https?://([^/?#\s@\\]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#.*)?", url.strip(), re.IGNORECASE | re.DOTALL
     )
     if not found or re.search(r"[\x00-\x20\x7f]", url.strip()):
         return None
@@ -74,15 +74,18 @@ def address_of(url: str) -> Address | None:
     return Address(host, normal(found[2]) or "/", normal(found[3] or "", query=True)) if host else None
 
 
+Carries = Literal["never", "alone", "always"]
+
+
 @dataclass(frozen=True)
 class Slot:
     """A part of a rule's target that the request fills in.
 
     `kind`: path and query (a capture of that condition, by number or name), arg (a query argument's value), uri (the
-    path), args (the query), request (path and query).
+    path), args (the query), tail (the query with its question mark), request (path and query).
     """
 
-    kind: Literal["path", "query", "arg", "uri", "args", "request"]
+    kind: Literal["path", "query", "arg", "uri", "args", "tail", "request"]
     key: str = ""
 
 
@@ -92,7 +95,8 @@ class Rule:
 
     `match` is a decoded path (exact, prefix) or a regular expression over the decoded path (pattern); `query` a regular
     expression that must be found in the query ('': none is needed); `hosts` exact names (empty: any). `target` is empty
-    for 410. `keep_query`: the request's query goes along where the target has none. `origin` says where it stands.
+    for 410. `carries_query`: whether the request's query goes along (alone: where the target has none). `origin` says
+    where it stands.
     """
 
     origin: str
@@ -102,7 +106,7 @@ class Rule:
     status: int
     query: str = ""
     hosts: tuple[str, ...] = ()
-    keep_query: bool = True
+    carries_query: Carries = "alone"
     ignore_case: bool = False
 
     def applied(self, asked: Address) -> str | None:
@@ -121,9 +125,9 @@ class Rule:
         made = "".join(part if isinstance(part, str) else _filled(part, asked, found, query) for part in self.target)
         if self.kind == "prefix":
             made += normal(path[len(self.match) :])
-        if self.keep_query and asked.query and "?" not in made:
-            made += f"?{asked.query}"
-        return made
+        if not asked.query or self.carries_query == "never" or ("?" in made and self.carries_query == "alone"):
+            return made
+        return f"{made}{'&' if '?' in made else '?'}{asked.query}"
 
     def _path_match(self, path: str) -> re.Match[str] | bool | None:
         if self.kind == "exact":
@@ -147,8 +151,8 @@ class Rule:
 def _filled(slot: Slot, asked: Address, path: re.Match[str] | bool, query: re.Match[str] | None) -> str:
     if slot.kind == "uri":
         return asked.path
-    if slot.kind == "args":
-        return asked.query
+    if slot.kind in ("args", "tail"):
+        return f"?{asked.query}" if slot.kind == "tail" and asked.query else asked.query
     if slot.kind == "request":
         return asked.key
     if slot.kind == "arg":
@@ -174,8 +178,7 @@ _POSIX = {
     "alnum": "A-Za-z0-9", "alpha": "A-Za-z", "digit": "0-9", "lower": "a-z", "upper": "A-Z", "space": r"\s",
     "xdigit": "0-9A-Fa-f", "word": r"\w", "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip
-# A repeated group that itself ends in a repetition may take for ever on a path that almost fits.
-_ENDLESS = re.compile(r"(?<!\\)\((?:[^()\\]|\\.)*(?<!\\)[+*](?:[^()\\]|\\.)*\)[+*{]")
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(|\)(?:[+*]|\{\d*,\d*\})?|[+*]|\{\d*,\}", re.DOTALL)
 
 
 def python_pattern(pattern: str) -> str:
@@ -186,7 +189,7 @@ def python_pattern(pattern: str) -> str:
     made = re.sub(r"\(\?<(?![=!])", "(?P<", pattern)
     made = re.sub(r"\[:(\w+):\]", lambda found: _POSIX.get(found[1], found[0]), made)
     made = made.replace(r"\z", r"\Z").replace(r"\/", "/").replace(r"\h", r"[ \t]")
-    if _ENDLESS.search(made):
+    if _may_be_endless(made):
         raise ValueError("a repetition inside a repetition, which may take for ever")
     try:
         compiled(made, False)
@@ -203,6 +206,22 @@ def from_start(pattern: str) -> str:
 def escaped(text: str) -> str:
     """A text as a pattern; unlike re.escape it leaves alone what has no meaning, so that people recognise it."""
     return re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", text)
+
+
+def _may_be_endless(pattern: str) -> bool:
+    """Whether a repeated group repeats something itself, which may take for ever on a path that almost fits."""
+    repeats = [False]
+    for token in (found[0] for found in _TOKEN.finditer(pattern)):
+        if token == "(":  # noqa: S105  a parenthesis
+            repeats.append(False)
+        elif token.startswith(")"):
+            inner = repeats.pop() if len(repeats) > 1 else False
+            if inner and len(token) > 1:
+                return True
+            repeats[-1] = repeats[-1] or inner or len(token) > 1
+        elif token[0] in "+*{":
+            repeats[-1] = True
+    return False
 
 
 Match = Literal["exact", "pattern", "host"]

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from crossdock.core.redirects import GONE, REDIRECTS, Rule, Slot, address_of, from_start, python_pattern
+from crossdock.core.redirects import GONE, REDIRECTS, Carries, Rule, Slot, address_of, from_start, python_pattern
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|((?:[^\s"\\]|\\.)+)')
 _NAMED = {"permanent": 301, "temp": 302, "seeother": 303, "gone": 410}
@@ -141,10 +141,10 @@ class _Reader:
             raise ValueError("a pattern that must not fit")
         query, hosts = self._met(conditions)
         kind, match = self._pattern(words[0])
-        target, keep = self._target(words[1], flags)
+        target, carries = self._target(words[1], flags)
         self.rewrites.append(
             Rule(
-                place, kind, match, target if status in REDIRECTS else (), status, query, hosts, keep,
+                place, kind, match, target if status in REDIRECTS else (), status, query, hosts, carries,
                 any(flag.upper() in ("NC", "NOCASE") for flag in flags),
             )
         )  # fmt: skip
@@ -170,12 +170,14 @@ class _Reader:
             return "pattern", f"^/{pattern}$"
         return "pattern", python_pattern(f"^/{from_start(pattern).removeprefix('/?')}")
 
-    def _target(self, text: str, flags: list[str]) -> tuple[tuple[str | Slot, ...], bool]:
+    def _target(self, text: str, flags: list[str]) -> tuple[tuple[str | Slot, ...], Carries]:
         upper = {flag.upper() for flag in flags}
-        keep = not text.endswith("?") and "QSD" not in upper and ("?" not in text or "QSA" in upper)
+        carries: Carries = "always" if "QSA" in upper else "alone"
+        if text.endswith("?") or "QSD" in upper:
+            carries = "never"
         if not text.startswith(("/", "http://", "https://", "%{", "$")) or text == "-":
             text = self.base + text
-        return _template(text.removesuffix("?")), keep
+        return _template(text.removesuffix("?")), carries
 
 
 def _without_captures(pattern: str) -> str:

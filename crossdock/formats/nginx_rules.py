@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from crossdock.core.redirects import GONE, REDIRECTS, Rule, Slot, escaped, from_start, python_pattern
+from crossdock.core.redirects import GONE, REDIRECTS, Carries, Rule, Slot, escaped, from_start, python_pattern
 
 _FILE = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
 _TOKEN = re.compile(
@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"""|"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<word>(?:[^\s{};"'\\]|\\.|\{\d+(?:,\d*)?\}|\$\{\w+\}|(?<=\S)["'{])+)""",
     re.DOTALL,
 )
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(is_args\$(?:args|query_string)\b|\w+))")
 _SLOTS = {"uri": Slot("uri"), "document_uri": Slot("uri"), "request_uri": Slot("request"), "args": Slot("args"),
           "query_string": Slot("args")}  # fmt: skip
 _MOST_DEPTH = 40
@@ -231,7 +231,7 @@ class _Reader:
         target = _template(text)
         if target in ((Slot("request"),), (Slot("uri"),)):
             return  # the same address by another scheme
-        yield self._rule(one, where, where.kind or "pattern", where.match, target, status, keep_query=False)
+        yield self._rule(one, where, where.kind or "pattern", where.match, target, status, carries="never")
 
     def _rewritten(self, one: Directive, where: _Where) -> Iterator[Rule]:
         if len(one.words) < 3:
@@ -245,7 +245,7 @@ class _Reader:
         if whole and f"${whole[1]}" in self.maps:
             yield from self._mapped(self.maps[f"${whole[1]}"], status, where)
             return
-        keep = not text.endswith("?")
+        carries: Carries = "never" if text.endswith("?") else "always"
         match = python_pattern(pattern)
         # The location must hold as well; mostly the pattern says it again.
         if where.kind == "pattern" and not match.startswith(where.match):
@@ -253,7 +253,7 @@ class _Reader:
         elif where.kind == "exact":
             match = f"^(?={escaped(where.match)}$){from_start(match)}"
         target = _template(text.removesuffix("?"))
-        yield self._rule(one, where, "pattern", match, target, status, keep_query=keep)
+        yield self._rule(one, where, "pattern", match, target, status, carries=carries)
 
     def _mapped(self, one: Directive, status: int, where: _Where) -> Iterator[Rule]:
         """A map from paths to targets, which a return or rewrite then uses."""
@@ -270,23 +270,23 @@ class _Reader:
                 insensitive = key.startswith("~*")
                 pattern = python_pattern(key.lstrip("~").removeprefix("*"))
                 made = _Where(where.hosts, "pattern", pattern, insensitive, where.query, where.rank)
-                yield self._rule(entry, made, "pattern", pattern, target, status, keep_query=False)
+                yield self._rule(entry, made, "pattern", pattern, target, status, carries="never")
             else:
                 path, _, query = key.removeprefix("\\").partition("?")
                 held = f"^{escaped(query)}$" if query else where.query
                 made = _Where(where.hosts, "exact", path, False, held, where.rank)
-                yield self._rule(entry, made, "exact", path, target, status, keep_query=False)
+                yield self._rule(entry, made, "exact", path, target, status, carries="never")
 
     def _rule(
         self, one: Directive, where: _Where, kind: Literal["exact", "prefix", "pattern"], match: str,
-        target: tuple[str | Slot, ...], status: int, *, keep_query: bool,
+        target: tuple[str | Slot, ...], status: int, *, carries: Carries,
     ) -> Rule:  # fmt: skip
         plain = None if where.ignore_case else _plain(match) if kind == "pattern" else None
         if plain is not None and not any(isinstance(part, Slot) and part.kind == "path" for part in target):
             kind, match = "exact", plain
         return Rule(
             one.place, kind, match, target if status in REDIRECTS else (), status, where.query, where.hosts,
-            keep_query, where.ignore_case,
+            carries, where.ignore_case,
         )  # fmt: skip
 
 
@@ -306,8 +306,8 @@ def _template(text: str) -> tuple[str | Slot, ...]:
         parts.append(text[at : found.start()])
         at = found.end()
         name = found[1] or found[2]
-        if name == "is_args":
-            parts.append("?" if text[at:].startswith(("$args", "$query_string", "${args}")) else "")
+        if name.startswith("is_args$"):
+            parts.append(Slot("tail"))
         elif name.startswith("arg_"):
             parts.append(Slot("arg", name[4:]))
         elif name in _SLOTS:

@@ -119,7 +119,7 @@ def _target(rule: Rule, names: dict[str, int], offset: int, after: int, asked_ba
             if re.search(r"\$\d$", made) and text[:1].isdigit():
                 raise ValueError("a capture with a digit behind it")
             made += text.replace("$", "%24")
-        else:
+        elif part.kind != "tail":  # every pattern takes the query along
             made += f"${_number(part, rule, names, offset, after)}"
     if rule.kind == "prefix":
         made += f"${offset + 1}"

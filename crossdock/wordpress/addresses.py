@@ -12,34 +12,10 @@ from crossdock.wordpress.sitemap import SiteMap, StoreMap
 
 # Query arguments by which WordPress and WooCommerce find something else than the path alone says.
 QUERY_NAMES = frozenset(
-    [
-        "p",
-        "page_id",
-        "attachment_id",
-        "cat",
-        "tag",
-        "m",
-        "author",
-        "author_name",
-        "feed",
-        "post_type",
-        "paged",
-        "page",
-        "name",
-        "pagename",
-        "year",
-        "monthnum",
-        "day",
-        "product",
-        "product_cat",
-        "product_tag",
-        "attachment",
-        "subpost",
-        "taxonomy",
-        "term",
-        "lang",
-    ]
-)
+    {"p", "page_id", "attachment_id", "cat", "tag", "m", "author", "author_name", "feed", "post_type", "paged", "page",
+     "name", "pagename", "year", "monthnum", "day", "product", "product_cat", "product_tag", "attachment", "subpost",
+     "taxonomy", "term", "lang"}
+)  # fmt: skip
 _POST_NAMES = ("p", "page_id", "attachment_id")
 # What is no page of a store: its machinery, and code's own files, which come with the code.
 _MACHINERY = re.compile(

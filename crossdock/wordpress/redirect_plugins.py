@@ -49,7 +49,9 @@ def _rules(row: Mapping[str, Any], origin: str, host: str) -> list[Rule]:
     condition = f"^{escaped(normal(query, query=True))}$" if query else ""
     # These plugins take no notice of a slash at the end.
     forms = dict.fromkeys((path, path if path == "/" else f"{path}/"))
-    return [Rule(origin, "exact", one, target, status, condition, (host,), not query) for one in forms]
+    return [
+        Rule(origin, "exact", one, target, status, condition, (host,), "never" if query else "alone") for one in forms
+    ]
 
 
 def _target(text: str, captures: bool) -> tuple[str | Slot, ...]:
