@@ -127,7 +127,9 @@ class _Crawl:
                 continue  # one more try: a connection that was kept open may have been closed
             self.pace.refuse(_retry_after(answer, attempt), asked_at)
             self.blocked = self.blocked or self.pace.pauses >= _MOST_PAUSES
-        return Answer(url, answer.status, seconds=answer.seconds, problem="blocked" if self.blocked else "")
+        # A page that is down answers 503 too, but it does not ask for patience.
+        refused = self.blocked or answer.status == 429 or answer.retry_after
+        return Answer(url, answer.status, seconds=answer.seconds, problem="blocked" if refused else "")
 
     async def _once(self, url: str) -> Answer:
         began = time.monotonic()

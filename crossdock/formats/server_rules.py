@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from crossdock.core.redirects import GONE, REDIRECTS, Address, MapRow, address_of, decoded, escaped
+from crossdock.core.redirects import GONE, REDIRECTS, Address, MapRow, address_of, compiled, decoded, escaped
 
 # A pattern's end that takes the query along, as move.redirects writes it.
 QUERY_TAIL = r"(\?.*)?$"
@@ -85,7 +86,7 @@ def _nginx_pattern(row: MapRow) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("\\\\", "\\\\\\\\").replace('"', '\\"')
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _value(url: str, *, captures: bool = False) -> str:
@@ -129,9 +130,11 @@ def render_apache(rows: Sequence[MapRow], digest: str) -> str:
 
 
 def _without_tail(row: MapRow) -> MapRow:
-    if not row.parts[1].endswith(QUERY_TAIL):
+    pattern = row.parts[1]
+    if not pattern.endswith(QUERY_TAIL):
         return row
-    return MapRow(row.source, row.match, row.action, re.sub(r"\$\d+$", "", row.target), row.status, row.origin)
+    last = f"${compiled(pattern, False).groups}"
+    return replace(row, target=row.target.removesuffix(last))
 
 
 def _redirect(pattern: str, row: MapRow) -> str:

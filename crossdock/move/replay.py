@@ -172,7 +172,7 @@ class Replay:
             one = seen(answer, "" if kept else self.token)
             self.known[one.url] = one
             # What was refused is asked again next time.
-            if kept and one.status:
+            if kept and one.status and one.problem != "blocked":
                 self.keep(one)
             self.progress.advance(urlsplit(one.url).netloc, rows=1, bytes_=len(answer.body))
 
@@ -276,12 +276,12 @@ class Replay:
         return "", ""
 
 
-def _unanswered(answer: Seen) -> tuple[str, str]:
+def _unanswered(answer: Seen) -> tuple[str, str] | None:
+    if answer.problem == "blocked":
+        return "replay.blocked", ""
     if answer.status:
-        return "", ""
-    if answer.problem in ("slow", "blocked"):
-        return ("url.slow", "no whole answer in time") if answer.problem == "slow" else ("replay.blocked", "")
-    return "url.unreachable", answer.problem
+        return None
+    return ("url.slow", "no whole answer in time") if answer.problem == "slow" else ("url.unreachable", answer.problem)
 
 
 def _base(url: str) -> str:
