@@ -52,7 +52,7 @@ class _Pace:
 
     def __init__(self, per_second: float) -> None:
         self.most = self.per_second = per_second
-        self._next = self._held = 0.0
+        self._next = self._held = self._refused_at = 0.0
         self.pauses = 0
         self._good = 0
 
@@ -66,10 +66,12 @@ class _Pace:
             if self._held <= time.monotonic():
                 return
 
-    def refuse(self, seconds: float, asked_at: float) -> None:
-        """Nobody asks for so long. Refusals of requests that went out before the last pause count once."""
+    def refuse(self, said_seconds: float | None, asked_at: float) -> None:
+        """Nobody asks for as long as the host said, else 1, 2, 4 ... seconds. What was under way counts once."""
         now = time.monotonic()
-        if asked_at >= self._held:
+        seconds = float(2**self.pauses) if said_seconds is None else said_seconds
+        if asked_at >= self._refused_at:
+            self._refused_at = now
             self.pauses += 1
             self.per_second = max(self.per_second / 2, min(_SLOWEST_PER_SECOND, self.most))
         self._held = max(self._held, now + min(seconds, _LONGEST_PAUSE_SECONDS))
@@ -125,7 +127,7 @@ class _Crawl:
                 if attempt or answer.problem == "slow":
                     return answer
                 continue  # one more try: a connection that was kept open may have been closed
-            self.pace.refuse(_retry_after(answer, attempt), asked_at)
+            self.pace.refuse(_retry_after(answer), asked_at)
             self.blocked = self.blocked or self.pace.pauses >= _MOST_PAUSES
         # A page that is down answers 503 too, but it does not ask for patience.
         refused = self.blocked or answer.status == 429 or answer.retry_after
@@ -186,12 +188,12 @@ def _header(answer: httpx.Response, name: bytes) -> str:
     return ""
 
 
-def _retry_after(answer: Answer, attempt: int) -> float:
-    """Seconds to wait: as the host says, in seconds or as a date, else 1, 2, 4, 8."""
+def _retry_after(answer: Answer) -> float | None:
+    """Seconds to wait as the host says, in seconds or as a date; None where it says nothing that is either."""
     said = answer.retry_after.strip()
     if re.fullmatch(r"\d{1,9}", said):
         return float(said)
     try:
-        return max(parsedate_to_datetime(said).timestamp() - time.time(), 0.0) if said else float(2**attempt)
+        return max(parsedate_to_datetime(said).timestamp() - time.time(), 0.0) if said else None
     except (ValueError, TypeError, OverflowError):
-        return float(2**attempt)
+        return None
