@@ -13,7 +13,7 @@ from crossdock.core.redirects import Address, normal
 
 # [vhost[:port]] client - user [time] "GET /path HTTP/1.1" 200 ...
 _LINE = re.compile(
-    rb'(?:(?P<host>[A-Za-z0-9._-]+\.[A-Za-z0-9-]+)(?::\d+)? )?(?P<client>[0-9A-Fa-f.:]+|[\w.-]+) \S+ [^"\[]+ \[[^\]]+\] '
+    rb'(?:(?P<host>[A-Za-z0-9._-]+\.[A-Za-z0-9-]+)(?::\d+)? )?(?:[0-9A-Fa-f.:]+|[\w.-]+) \S+ [^"\[]+ \[[^\]]+\] '
     rb'"(?P<method>GET|HEAD) (?P<target>[^" ]+)(?: HTTP/[\d.]+)?" (?P<status>\d{3}) '
 )
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)

@@ -68,13 +68,15 @@ class TableVerdict:
 
 @dataclass
 class Result:
-    """What a validation found. `green` when no finding is a fail or a block."""
+    """What a validation found. `green` when no finding is a fail or a block. `urls`: figures of the replay, where there
+    is a redirect map."""
 
     tables: dict[tuple[str, str], TableVerdict]
     left: dict[tuple[str, str], int]
     readings: list[Reading]
     homes: int
     findings: list[Finding]
+    urls: dict[str, int] = field(default_factory=dict)
 
     @property
     def green(self) -> bool:
@@ -98,6 +100,7 @@ class Result:
             "source_urls_left": sum(sum(one.urls_left.values()) for one in verdicts),
             "things_read_by_wordpress": sum(sum(one.counts.values()) for one in self.readings),
             "homes": self.homes,
+            **self.urls,
         }
 
 

@@ -263,7 +263,8 @@ def patterns(rules: Sequence[Rule], *asked: str) -> list[str | None]:
 def test_the_labs_rules_become_patterns() -> None:
     base = "http://n.example"
     north, south = (parse_nginx(text, "n").rules for text in (NORTH_RULES, SOUTH_RULES))
-    assert patterns(north, "/alte-jacken", "/alte-jacken/?a=1", "/shop/artikel-3.html?utm=x", "/shop/artikel-x.html") == [
+    urls = ("/alte-jacken", "/alte-jacken/?a=1", "/shop/artikel-3.html?utm=x", "/shop/artikel-x.html")
+    assert patterns(north, *urls) == [
         f"{base}/produkt-kategorie/jacken/", f"{base}/produkt-kategorie/jacken/?a=1", f"{base}/?p=3", None,
     ]  # fmt: skip
     htaccess = parse_htaccess(SOUTH_HTACCESS, "h")[0]
@@ -399,13 +400,19 @@ def test_spreadsheets_write_csv_in_their_own_way() -> None:
     [
         (b"a,b\n", [(1, "column source and action is missing")]),
         (b"", [(1, "column source and action is missing")]),
-        (b"source,action\nhttp://a.example/,sold\nx,gone\n", [(2, "'sold' is none of"), (3, "is no http(s) address"), (3, "name and reason")]),
-        (b"source,action,target,status\nhttp://a.example/,moved,ftp://x,200\n", [(2, "is no http(s) address"), (2, "200 is no redirect")]),
+        (
+            b"source,action\nhttp://a.example/,sold\nx,gone\n",
+            [(2, "'sold' is none of"), (3, "is no http(s) address"), (3, "name and reason")],
+        ),
+        (
+            b"source,action,target,status\nhttp://a.example/,moved,ftp://x,200\n",
+            [(2, "is no http(s) address"), (2, "200 is no redirect")],
+        ),
         (b"source,action\nhttp://a.example/,gone,too,many\n", [(2, "more cells than the header")]),
         (b"source,action\n\xff\xfe,gone\n", [(2, "not UTF-8")]),
         (b"source,action\nx\0y,gone\n", [(2, "NUL")]),
         (b'source,action\n"open,gone\n', [(2, "no CSV")]),
-        (b"source,match,action,target\na.example ^/(,pattern,moved,http://a.example/\n", [(2, "no regular expression")]),
+        (b"source,match,action,target\na.example ^/(,pattern,moved,http://a.example/\n", [(2, "no regular")]),
         (b"source,action,hits\nhttp://a.example/,unknown,many\n", [(2, "no whole number")]),
     ],
 )  # fmt: skip

@@ -106,7 +106,8 @@ def test_nginx_asks_its_locations_in_its_own_order() -> None:
 def test_conditions_and_maps() -> None:
     assert nginx("if ($arg_id = 7) { return 301 /seven; }", "/x?id=7&y=1", "/x?id=77") == ["/seven", None]
     assert nginx("if ($args ~ ^cat=(\\d+)$) { return 301 /cat/; }", "/?cat=3", "/?dog=3") == ["/cat/", None]
-    text = "map $uri $to { default ''; /a /b; ~^/c/(.*)$ /d/$1; }\nserver { server_name a.example; if ($to) { return 301 $to; } }"
+    text = """map $uri $to { default ''; /a /b; ~^/c/(.*)$ /d/$1; }
+      server { server_name a.example; if ($to) { return 301 $to; } }"""
     book = RuleBook(parse_nginx(text, "x").rules)
     assert [book.first(asked(path))[1] for path in ("/a", "/c/x")] == ["/b", "/d/x"]  # type: ignore[index]
 
@@ -197,7 +198,12 @@ RewriteRule ^(.*)$ https://%{HTTP_HOST}/$1 [R=301,L]
 
 
 def test_a_virtual_host_narrows_its_rules() -> None:
-    text = "<VirtualHost *:80>\nServerName a.example\nServerAlias www.a.example\nRedirect 301 /x /y\n</VirtualHost>\nRedirect 301 /z /y"
+    text = """<VirtualHost *:80>
+      ServerName a.example
+      ServerAlias www.a.example
+      Redirect 301 /x /y
+      </VirtualHost>
+      Redirect 301 /z /y"""
     rules, _ = parse_htaccess(text, "h")
     assert [rule.hosts for rule in rules] == [("a.example", "www.a.example"), ()]
 

@@ -15,6 +15,7 @@ from crossdock.core.ports import Journal, JudgeFactory, Progress
 from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
 from crossdock.hub.moves.access import Access, shell
+from crossdock.hub.moves.redirects import Redirects
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
 from crossdock.move.ledger import DISCARDED
@@ -109,6 +110,11 @@ class Move:
         """Validates one environment; a red result is kept and returned like a green one."""
         order = self._order(environment)
         result = validate(order, self.journal, self.progress, self._judge(environment))
+        redirects = Redirects(self.config, environment, self.journal, self.progress)
+        if redirects.path.exists():
+            replayed, told = redirects.replay()
+            result.urls = replayed.figures()
+            result.findings += told
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
         self.journal.receipt("validate", environment, data)
