@@ -39,7 +39,6 @@ class SiteCrawler:
     requests_per_second: float = 10
     concurrency: int = 4
     timeout_seconds: float = 30
-    headers: tuple[tuple[str, str], ...] = ()
 
     def ask(self, urls: Iterable[str], tell: Callable[[Answer], None]) -> None:
         """Calls `tell` with each answer, in the order in which they come. An address that is not answered is told with
@@ -151,7 +150,7 @@ class _Crawl:
         request = httpx.Request(
             "GET", where,
             headers={"Host": parts.netloc, "User-Agent": f"Crossdock/{__version__}", "Accept": "*/*",
-                     "Accept-Encoding": "identity", **dict(self.crawler.headers)},
+                     "Accept-Encoding": "identity"},
             extensions={"sni_hostname": parts.hostname or "",
                         "timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
         )  # fmt: skip

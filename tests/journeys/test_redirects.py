@@ -25,7 +25,8 @@ FIRST_BLOG = 2
 STORES = ("north", "south", "east", "east-fr")
 RULES = (
     "CREATE TABLE wp_redirection_items (id int unsigned NOT NULL AUTO_INCREMENT, url mediumtext NOT NULL,"
-    " regex int NOT NULL, position int NOT NULL DEFAULT 0, status enum('enabled','disabled') NOT NULL DEFAULT 'enabled', action_type"
+    " regex int NOT NULL, position int NOT NULL DEFAULT 0,"
+    " status enum('enabled','disabled') NOT NULL DEFAULT 'enabled', action_type"
     " varchar(20) NOT NULL, action_code int NOT NULL, action_data mediumtext, match_type varchar(20) NOT NULL,"
     " PRIMARY KEY (id)) DEFAULT CHARSET=utf8mb4"
 )
