@@ -84,7 +84,7 @@ class Resolver:
                 self._known[at] = step
                 break
             trail[at] = step.why
-            there = address_of(urljoin(f"http://{at.host}{at.path}", step.url))
+            there = _joined(at, step.url)
             if there is None or self.addresses.store_of(there) is None:
                 self._known[at] = Outcome("foreign", at, step.url, step.why)
                 break
@@ -133,10 +133,10 @@ class Resolver:
             for rule, target in book.matches(at) if book else ():
                 if rule.status not in REDIRECTS:
                     return Outcome("gone", at, "", rule.origin)
-                there = address_of(urljoin(f"http://{at.host}{at.path}", target))
+                there = _joined(at, target)
                 if there is None or self.addresses.canonical(there) != at:
                     return _Step(target, rule.origin)
-                if rule.kind != "pattern":
+                if rule.kind != "pattern" and target.startswith("/"):
                     return Outcome("loop", at, "", rule.origin)
         return None
 
@@ -146,9 +146,17 @@ class Resolver:
         claims = [claim for book in books if book for claim in islice(book.matches(at), 8)]
         places: dict[str, tuple[Rule, str]] = {}
         for rule, target in claims:
-            there = address_of(urljoin(f"http://{at}", target)) if target else None
+            there = _joined(at, target) if target else None
             places.setdefault(str(self.addresses.canonical(there)) if there else target, (rule, target))
         return list(places.values()) if len(places) > 1 else []
+
+
+def _joined(at: Address, url: str) -> Address | None:
+    """Where a target leads from an address; None for what is no address."""
+    try:
+        return address_of(urljoin(f"http://{at.host}{at.path}", url))
+    except ValueError:
+        return None
 
 
 def _in_force(rules: Iterable[Rule]) -> list[Rule]:

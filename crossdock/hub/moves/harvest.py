@@ -146,7 +146,10 @@ class Harvester:
 
     def _sitemaps(self, server: Server, store: StoreMap) -> None:
         web, base = SiteWeb(server.http), store.source_urls[0]
-        waiting = [*self._robots(web, base), *(base + path for path in _SITEMAPS)]
+        named = self._robots(web, base)
+        if named is None:
+            return
+        waiting = [*named, *(base + path for path in _SITEMAPS)]
         done: set[str] = set()
         pages = 0
         while waiting and len(done) < _MOST_SITEMAPS:
@@ -172,14 +175,15 @@ class Harvester:
                     pages += 1
         self._tell("harvest.sitemaps", store.store, f"{pages} addresses in sitemaps")
 
-    def _robots(self, web: SiteWeb, base: str) -> Sequence[str]:
+    def _robots(self, web: SiteWeb, base: str) -> Sequence[str] | None:
+        """The sitemaps that robots.txt names; None where nothing answers at all."""
         try:
             status, body, _ = web.get(f"{base}/robots.txt")
         except AccessError as error:
             self._tell(
                 "harvest.unreachable", base, error.what, Level.WARN, "set `http` of this server in crossdock.toml"
             )
-            return ()
+            return None
         return parse_robots(body) if status == 200 else ()
 
     # -- rules -------------------------------------------------------------------------------------------------------
@@ -245,6 +249,10 @@ class Harvester:
         finally:
             self.progress.finish()
         stores = list(dict.fromkeys(urlhost(one.source_urls[0]) for one in site.stores))
+        if len(stores) > 1 and any(not address.host for address in traffic.seen):
+            what = f"the logs do not name the host: all of it counts for {stores[0]}"
+            way_out = "let the server write the host into its log ($host in front)"
+            self._tell("harvest.format", site.server, what, Level.WARN, way_out)
         for address, one in traffic.seen.items():
             # A log that does not name its host belongs to all of the server's stores; with one store that is it.
             for name in [address.host] if address.host else stores[:1]:
