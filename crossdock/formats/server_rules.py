@@ -98,35 +98,36 @@ def _value(url: str, *, captures: bool = False) -> str:
 def render_apache(rows: Sequence[MapRow], digest: str) -> str:
     """Lines for a server's settings or .htaccess: RedirectMatch; RewriteRule only where the query decides (mod_alias
     never sees it). Apache 2.4 with mod_alias and mod_rewrite; no RewriteMap, which .htaccess can't declare."""
-    exact = [(row, asked) for row in rows if row.match == "exact" and (asked := address_of(row.source))]
-    acting = [(row, asked) for row, asked in exact if row.action in ("moved", "gone")]
-    lines = [f"# Crossdock, map {digest}", "RewriteEngine On"]
-    for row, asked in acting:
-        if asked.query:
-            lines += _rewrite(asked.host, f"RewriteCond %{{QUERY_STRING}} \"^{_apache(escaped(asked.query))}$\"",
-                              f"^/?{escaped(decoded(asked.path).lstrip('/'))}$", row)  # fmt: skip
-    aliases = [row for row in rows if row.match == "host"]
-    names = {row.source: address_of(row.target) for row in aliases}
-    by_host: dict[str, list[str]] = {}
-    for row, asked in acting:
-        if not asked.query:
-            by_host.setdefault(asked.host, []).append(_redirect(f"^{escaped(decoded(asked.path))}$", row))
+    aliases = {row.source: row.target.rstrip("/") for row in rows if row.match == "host"}
+    by_query: list[str] = []
+    by_path: dict[str, list[str]] = {}
     for row in rows:
-        if row.match == "pattern" and r"\?" not in row.parts[1].removesuffix(QUERY_TAIL):
-            host, pattern = row.parts
-            by_host.setdefault(host, []).append(_redirect(f"{pattern.removesuffix(QUERY_TAIL)}$", _without_tail(row)))
+        asked = address_of(row.source) if row.match == "exact" and row.action in ("moved", "gone") else None
+        if asked and asked.query:
+            test = f'RewriteCond %{{QUERY_STRING}} "^{escaped(asked.query)}$"'
+            by_query += _rewrite(asked.host, test, f"^/?{escaped(decoded(asked.path).lstrip('/'))}$", row)
+        elif asked:
+            by_path.setdefault(asked.host, []).append(_redirect(f"^{escaped(decoded(asked.path))}$", row))
         elif row.match == "pattern":
             host, pattern = row.parts
-            test = f'RewriteCond "%{{REQUEST_URI}}?%{{QUERY_STRING}}" "{_apache(pattern)}"'
-            lines += _rewrite(host, test, "^", row, back="%")
-    for host, redirects in by_host.items():
-        twins = [host, *(name for name, there in names.items() if there and there.host == host)]
-        condition = "|".join(escaped(one) for one in twins)
-        lines += [f'<If "%{{HTTP_HOST}} =~ m#^(?:{condition})(?::[0-9]+)?$#i">', *redirects, "</If>"]
-    for row in aliases:
-        test = f'<If "%{{HTTP_HOST}} =~ m#^{escaped(row.source)}(?::[0-9]+)?$#i">'
-        lines += [test, f'RedirectMatch 301 "^(.*)$" "{row.target.rstrip("/")}$1"', "</If>"]
+            if r"\?" in pattern.removesuffix(QUERY_TAIL):
+                test = f'RewriteCond "%{{REQUEST_URI}}?%{{QUERY_STRING}}" "{_quotes(pattern)}"'
+                by_query += _rewrite(host, test, "^", row, back="%")
+            else:
+                found = _redirect(f"{pattern.removesuffix(QUERY_TAIL)}$", _without_tail(row))
+                by_path.setdefault(host, []).append(found)
+    lines = [f"# Crossdock, map {digest}", "RewriteEngine On", *by_query]
+    # Of two sections that both hold, Apache lets the later one decide.
+    for name, base in aliases.items():
+        lines += _section([name], [f'RedirectMatch 301 "^(.*)$" "{base}$1"'])
+    for host, redirects in by_path.items():
+        lines += _section([host, *(name for name, base in aliases.items() if _netloc(base) == host)], redirects)
     return "\n".join(line for line in lines if "\0" not in line) + "\n"
+
+
+def _section(hosts: Sequence[str], lines: Sequence[str]) -> list[str]:
+    names = "|".join(map(escaped, hosts))
+    return [f'<If "%{{HTTP_HOST}} =~ m#^(?:{names})(?::[0-9]+)?$#i">', *lines, "</If>"]
 
 
 def _without_tail(row: MapRow) -> MapRow:
@@ -139,27 +140,30 @@ def _without_tail(row: MapRow) -> MapRow:
 
 def _redirect(pattern: str, row: MapRow) -> str:
     if row.status == GONE:
-        return f'RedirectMatch 410 "{_apache(pattern)}"'
+        return f'RedirectMatch 410 "{_word(pattern)}"'
     # mod_alias encodes the path of a target that an expression has made, so it must get it decoded.
     base, mark, query = row.target.partition("?")
     target = (base if "%" not in base else decoded(base)) + mark + query
     if row.match == "exact":
         target = target.replace("$", "\\$")
-    return f'RedirectMatch {row.status} "{_apache(pattern)}" "{_apache(target)}"'
+    return f'RedirectMatch {row.status} "{_word(pattern)}" "{_word(target)}"'
 
 
 def _rewrite(host: str, test: str, pattern: str, row: MapRow, back: str = "") -> list[str]:
     flags = "G" if row.status == GONE else f"R={row.status},L,QSD,NE"
     target = "-" if row.status == GONE else row.target.replace("%", "\\%")
-    if back:
-        target = re.sub(r"\$(\d)", rf"{back}\1", target)
-    else:
-        target = target.replace("$", "\\$")
+    target = re.sub(r"\$(\d)", rf"{back}\1", target) if back else target.replace("$", "\\$")
     return [
         f'RewriteCond %{{HTTP_HOST}} "^{escaped(host)}(?::[0-9]+)?$" [NC]', test,
-        f'RewriteRule "{_apache(pattern)}" "{_apache(target)}" [{flags}]',
+        f'RewriteRule "{_quotes(pattern)}" "{_quotes(target)}" [{flags}]',
     ]  # fmt: skip
 
 
-def _apache(text: str) -> str:
+def _word(text: str) -> str:
+    """A word in quotes as Apache's core reads it: of two backslashes it takes one away."""
+    return _quotes(text.replace("\\", "\\\\"))
+
+
+def _quotes(text: str) -> str:
+    """A word in quotes as mod_rewrite reads it: backslashes are the expression's own."""
     return text.replace('"', '\\"').replace("\n", "\\n")

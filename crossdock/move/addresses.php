@@ -4,10 +4,12 @@
  * keep. Runs behind quiet.php.
  *
  * Wants {part: posts|rest, after: ID, most: posts}. Answers {addresses: [[URL, what]], posts: [[ID, URL]],
- * former: [[earlier URL, URL]], next: ID|null} and, for rest, {rules: [...], charset}.
+ * former: [[earlier URL, URL]], next: ID|null} and, for rest, {rules: [...], authors: [[ID, URL]]}.
+ * At the target it wants {part: authors, ids, server, base, table}: users' IDs at their source, and where the copy has
+ * kept whom it merged. Answers {authors: [[ID at the source, URL]]}.
  */
 $wpdb->suppress_errors(true);
-$made = ['addresses' => [], 'posts' => [], 'former' => [], 'rules' => [], 'next' => null];
+$made = ['addresses' => [], 'posts' => [], 'former' => [], 'rules' => [], 'authors' => [], 'next' => null];
 
 function crossdock_types()
 {
@@ -120,6 +122,7 @@ function crossdock_rest(&$made)
     foreach ($authors as $author) {
         if (get_userdata((int) $author)) {
             $add(get_author_posts_url((int) $author), 'author');
+            $made['authors'][] = [(int) $author, get_author_posts_url((int) $author)];
         }
     }
     $months = $wpdb->get_results(
@@ -128,6 +131,23 @@ function crossdock_rest(&$made)
     foreach ($months as $one) {
         $add(get_year_link((int) $one->y), 'date');
         $add(get_month_link((int) $one->y, (int) $one->m), 'date');
+    }
+}
+
+/** Authors' addresses at the target, by the users' IDs at their source. */
+function crossdock_authors(&$made, $asked)
+{
+    global $wpdb;
+    $merged = [];
+    $table = preg_replace('/\W/', '', $asked['table']);
+    foreach ($wpdb->get_results($wpdb->prepare("SELECT source_id, target_id FROM `$table` WHERE server = %s", $asked['server'])) ?: [] as $row) {
+        $merged[(int) $row->source_id] = (int) $row->target_id;
+    }
+    foreach ($asked['ids'] as $id) {
+        $there = $merged[$id] ?? $asked['base'] + $id;
+        if (get_userdata($there)) {
+            $made['authors'][] = [$id, get_author_posts_url($there)];
+        }
     }
 }
 
@@ -181,6 +201,8 @@ function crossdock_rules(&$made)
 
 if ($crossdock['part'] === 'posts') {
     crossdock_posts($made, (int) $crossdock['after'], (int) $crossdock['most']);
+} elseif ($crossdock['part'] === 'authors') {
+    crossdock_authors($made, $crossdock);
 } else {
     crossdock_rest($made);
     crossdock_rules($made);

@@ -31,6 +31,7 @@ class Harvest:
     addresses of posts -> URL; `listed`: in a sitemap; `seen`: from access logs, (requests, status); `answers`: what the
     source answered when asked, (status, Location). `rules`: of each server, in its order; `store_rules`: of each
     store's plugins; `leftovers`: of each server, rules that are there and not in force. `aliases`: host -> scheme://host.
+    `places`: addresses whose path is another at the target (authors who were renamed or merged) -> URL there.
     """
 
     alive: dict[Address, str] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Harvest:
     store_rules: dict[str, list[Rule]] = field(default_factory=dict)
     leftovers: dict[str, list[Rule]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    places: dict[Address, str] = field(default_factory=dict)
 
 
 class Outcome(NamedTuple):
@@ -239,7 +241,7 @@ class _Decision:
         if source in self.settled:
             return MapRow(source, "exact", "unknown", "", 0, origin, hits)
         if outcome.kind == "alive":
-            target = self.addresses.natural(outcome.at)
+            target = self.harvest.places.get(outcome.at) or self.addresses.natural(outcome.at)
             if target == asked:
                 return MapRow(source, "exact", "kept", target, 200, origin, hits)
             return MapRow(source, "exact", "moved", target, 301, origin, hits)

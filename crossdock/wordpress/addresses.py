@@ -17,10 +17,12 @@ QUERY_NAMES = frozenset(
      "taxonomy", "term", "lang"}
 )  # fmt: skip
 _POST_NAMES = ("p", "page_id", "attachment_id")
-# What is no page of a store: its machinery, and code's own files, which come with the code.
+# What is no page of a store: its machinery, code's own files, which come with the code, and what tells search engines
+# of the pages, which staging must not.
 _MACHINERY = re.compile(
     r"^(?:/[^/]+)?/(?:wp-admin|wp-includes|wp-json|wp-login\.php|wp-cron\.php|xmlrpc\.php|wp-comments-post\.php"
-    r"|wp-content/(?:plugins|themes|cache|mu-plugins|upgrade|languages)|cgi-bin|server-status|\.well-known)(?:/|$|\?)"
+    r"|wp-content/(?:plugins|themes|cache|mu-plugins|upgrade|languages)|cgi-bin|server-status|\.well-known|robots\.txt"
+    r"|[\w-]*sitemap[\w-]*\.(?:xml|xsl)(?:\.gz)?)(?:/|$|\?)"
 )
 # What only bots ask for.
 _PROBE = re.compile(
@@ -95,7 +97,8 @@ class AddressMap:
         return home.site.server if home else ""
 
     def _home(self, address: Address) -> _Home | None:
-        for home in (*self._homes.get(address.host, ()), *self._elsewhere.get(address.host, ())):
+        homes: list[_Home] = [*self._homes.get(address.host, []), *self._elsewhere.get(address.host, [])]
+        for home in homes:
             if address.path == home.path or address.path.startswith(home.path + "/"):
                 return home
         return None

@@ -45,7 +45,8 @@ def test_only_what_a_visitor_could_see_counts() -> None:
         line("POST /checkout HTTP/1.1"), line("GET /broken HTTP/1.1", 500), line("GET /login HTTP/1.1", 403),
         line("OPTIONS * HTTP/1.0"), line("GET * HTTP/1.0"),
     )  # fmt: skip
-    assert made.seen == {}
+    ours = line("GET /asked-by-us HTTP/1.1").replace("Mozilla/5.0", "Crossdock/0.1.0")
+    assert traffic(ours).seen == made.seen == {}
     assert made.foreign == 0
 
 

@@ -94,7 +94,19 @@ def test_a_store_in_a_folder_arrives_at_its_hosts_new_name() -> None:
 
 
 def test_what_is_no_page_of_a_store() -> None:
-    assert all(map(is_machinery, ("/wp-admin/x", "/wp-login.php", "/fr/wp-json/wc", "/wp-content/plugins/a.js")))
+    assert all(
+        map(
+            is_machinery,
+            (
+                "/wp-admin/x",
+                "/wp-login.php",
+                "/fr/wp-json/wc",
+                "/post-sitemap.xml",
+                "/wp-sitemap-posts-page-1.xml",
+                "/wp-content/plugins/a.js",
+            ),
+        )
+    )
     assert not any(map(is_machinery, ("/wp-content/uploads/a.jpg", "/shop/", "/wp-adminer/")))
     assert all(map(is_probe, ("/.env", "/old.php", "/backup.zip", "//x", "/wp-config.bak")))
     assert not any(map(is_probe, ("/kontakt.html", "/shop/tent-2/")))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import urljoin
 
 from crossdock.core.config import Config, Server
-from crossdock.core.errors import AccessError, ConnectionLost
+from crossdock.core.errors import AccessError, ConnectionLost, CrossdockError
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.ports import Answer, Progress, StreamingShell
 from crossdock.core.redirects import Address, Rule, address_of
@@ -21,6 +21,7 @@ from crossdock.formats.htaccess import parse_htaccess
 from crossdock.formats.nginx_rules import parse_nginx
 from crossdock.formats.sitemap_files import parse_robots, parse_sitemap
 from crossdock.hub.moves.access import shell
+from crossdock.move import ledger
 from crossdock.move.readers import Side, read
 from crossdock.move.redirects import Harvest
 from crossdock.wordpress.addresses import QUERY_NAMES, AddressMap
@@ -112,6 +113,7 @@ class Harvester:
             self._take(store, told)
         finally:
             self.progress.finish()
+        self._authors(site, store, told["authors"])
         name = urlhost(store.source_urls[0])
         active, idle, problems = plugin_rules(told["rules"], store.store, name)
         self.harvest.store_rules[store.store] = active
@@ -123,6 +125,25 @@ class Harvester:
                 store.store,
                 f"{len(active)} rules of plugins, {len(idle)} of plugins that no longer run",
             )
+
+    def _authors(self, site: SiteMap, store: StoreMap, authors: list[list[object]]) -> None:
+        """Where the copy has put them: an account that was renamed or merged has another address."""
+        if not authors:
+            return
+        here = {int(str(number)): address for number, url in authors if (address := self._ours(str(url)))}
+        place = self.config.environments[site.environment]
+        side = Side(shell(site.environment, place), site.target_root, store.target_url)
+        ask = {"woocommerce": False, "part": "authors", "ids": [*here], "server": site.server, "base": site.user_base,
+               "table": ledger.USER}  # fmt: skip
+        try:
+            there = read(side, "addresses.php", ask)["authors"]
+        except CrossdockError as error:
+            way_out = f"crossdock move copy --to {site.environment}, then harvest again"
+            text = f"authors' addresses at the target are not known: {error.what}"
+            self._tell("harvest.authors", store.store, text, Level.WARN, way_out)
+            return
+        for number, url in there:
+            self.harvest.places[here[int(number)]] = str(url)
 
     def _take(self, store: StoreMap, told: dict[str, list[list[object]]]) -> None:
         for url, what in told["addresses"]:
