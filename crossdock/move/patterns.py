@@ -70,6 +70,8 @@ def _path(rule: Rule) -> str:
     if rule.kind == "prefix":
         return escaped(normal(rule.match)) + ("([^?]*)" if rule.match.endswith("/") else "(/[^?]*)?")
     match = rule.match
+    if not match:
+        return "[^?]*"
     if not match.isascii() or re.search(r"[ %]|\\s", match):
         raise ValueError("its expression holds letters that stand encoded in an address")
     if re.search(r"(?<!\\)\|", re.sub(r"\((?:[^()\\]|\\.)*\)", "", match)):

@@ -241,7 +241,7 @@ class _Decision:
         if source in self.settled:
             return MapRow(source, "exact", "unknown", "", 0, origin, hits)
         if outcome.kind == "alive":
-            target = self.harvest.places.get(outcome.at) or self.addresses.natural(outcome.at)
+            target = self._place(outcome.at)
             if target == asked:
                 return MapRow(source, "exact", "kept", target, 200, origin, hits)
             return MapRow(source, "exact", "moved", target, 301, origin, hits)
@@ -302,14 +302,33 @@ class _Decision:
 
     def _add_pattern(self, rule: Rule, host: str, base: str, made: dict[str, MapRow]) -> None:
         exact = rule.kind == "exact" and not rule.query
-        if exact or rule.alias_of or (rule.hosts and host not in rule.hosts):
+        settled = (
+            None if exact or rule.alias_of or (rule.hosts and host not in rule.hosts) else self._settled(rule, host)
+        )
+        if settled is None:
             return
         try:
-            row = pattern_row(rule, base, self.addresses)
+            row = pattern_row(settled, base, self.addresses)
         except ValueError as error:
             self._tell("rule.unreadable", Level.WARN, rule.origin, str(error))
             return
         made.setdefault(row.source, row)
+
+    def _settled(self, rule: Rule, host: str) -> Rule | None:
+        """A rule whose target is one address, with that address's end as its target; None where that is dead."""
+        if rule.kind == "prefix" or len(rule.target) != 1 or not isinstance(rule.target[0], str):
+            return rule
+        there = _joined(Address(host, "/"), rule.target[0])
+        if there is None or self.addresses.store_of(there) is None:
+            return rule
+        outcome = self.resolver.resolve(there)
+        if outcome.kind == "gone":
+            return replace(rule, target=(), status=GONE)
+        return replace(rule, target=(self._place(outcome.at),)) if outcome.kind == "alive" else None
+
+    def _place(self, at: Address) -> str:
+        """The target's URL of a living address."""
+        return self.harvest.places.get(at) or self.addresses.natural(at)
 
     def _hosts(self) -> Iterator[MapRow]:
         """Names that lead to a store and are no target's own: www and bare, and aliases that rules declare."""

@@ -306,6 +306,22 @@ def test_rules_that_can_not_become_patterns_say_why(rule: Rule, why: str) -> Non
         pattern_row(rule, "http://n.example", STAGING)
 
 
+def test_a_pattern_with_one_target_leads_to_its_end_or_to_nothing() -> None:
+    harvest = Harvest(alive={here("/c/"): "page"})
+    harvest.rules = {"north": [
+        Rule("n:1", "pattern", "^/a/?$", ("/b",), 301), exact("/b", "/c/"), Rule("n:3", "pattern", "^/x/?$", ("/dead",), 301),
+        Rule("n:4", "pattern", "^/y/?$", ("/weg",), 301), exact("/weg", "", status=410),
+    ]}  # fmt: skip
+    made = [
+        row
+        for row in decide(harvest, STAGING, "staging").rows
+        if row.match == "pattern" and "uploads" not in row.origin
+    ]
+    assert [(row.origin, row.target, row.status) for row in made] == [
+        ("n:1", "http://north.staging.example/c/$1", 301), ("n:4", "", 410),
+    ]  # fmt: skip
+
+
 def test_a_pattern_for_uploads_stands_for_all_files() -> None:
     harvest = Harvest(alive={here(f"/wp-content/uploads/2025/{number}.jpg"): "file" for number in range(50)})
     decided = decide(harvest, STAGING, "staging")
