@@ -309,8 +309,8 @@ def test_rules_that_can_not_become_patterns_say_why(rule: Rule, why: str) -> Non
 def test_a_pattern_with_one_target_leads_to_its_end_or_to_nothing() -> None:
     harvest = Harvest(alive={here("/c/"): "page"})
     harvest.rules = {"north": [
-        Rule("n:1", "pattern", "^/a/?$", ("/b",), 301), exact("/b", "/c/"), Rule("n:3", "pattern", "^/x/?$", ("/dead",), 301),
-        Rule("n:4", "pattern", "^/y/?$", ("/weg",), 301), exact("/weg", "", status=410),
+        Rule("n:1", "pattern", "^/a/?$", ("/b",), 301), exact("/b", "/c/"),
+        Rule("n:3", "pattern", "^/x/?$", ("/dead",), 301), Rule("n:4", "pattern", "^/y/?$", ("/weg",), 301), exact("/weg", "", status=410),
     ]}  # fmt: skip
     made = [
         row
