@@ -64,7 +64,6 @@ class Harvester:
         """Asks the sources themselves about addresses that nothing else explains, the most wanted first."""
         seen = self.harvest.seen
         wanted = sorted(set(undecided), key=lambda one: (-seen.get(one, (0, 0))[0], one))
-        pace = self.config.policies.replay
         for site in self.sites:
             mine = [one for one in wanted if self.addresses.server_of(one) == site.server]
             if len(mine) > _MOST_PROBES:
@@ -73,23 +72,35 @@ class Harvester:
                 )
             schemes = {urlhost(url): url.partition(":")[0] for one in site.stores for url in one.source_urls}
             asked = {f"{schemes.get(one.host, 'http')}://{one}": one for one in mine[:_MOST_PROBES]}
-            if not asked:
-                continue
-            self.progress.start(f"ask {site.server}", rows=len(asked), bytes_=0)
+            # Where the source only leads from http to https, the answer is that of the second question.
+            again = self._asked(site, asked)
+            self._asked(site, {f"https://{one}": one for one in again})
 
-            def tell(answer: Answer, asked: dict[str, Address] = asked) -> None:
-                if answer.status:
-                    self.harvest.answers[asked[answer.url]] = (answer.status, answer.location)
-                self.progress.advance(asked[answer.url].host, rows=1, bytes_=len(answer.body))
+    def _asked(self, site: SiteMap, asked: dict[str, Address]) -> list[Address]:
+        """Asks these URLs of a source. Returns the addresses that it sends to themselves by another scheme."""
+        if not asked:
+            return []
+        pace = self.config.policies.replay
+        again: list[Address] = []
 
-            crawler = SiteCrawler(
-                self.config.server(site.server).http, frozenset(one.host for one in asked.values()),
-                pace.requests_per_second, pace.concurrency, pace.timeout_seconds,
-            )  # fmt: skip
-            try:
-                crawler.ask(asked, tell)
-            finally:
-                self.progress.finish()
+        def tell(answer: Answer) -> None:
+            address = asked[answer.url]
+            if address_of(answer.location) == address:
+                again.append(address)
+            elif answer.status:
+                self.harvest.answers[address] = (answer.status, answer.location)
+            self.progress.advance(address.host, rows=1, bytes_=len(answer.body))
+
+        crawler = SiteCrawler(
+            self.config.server(site.server).http, frozenset(one.host for one in asked.values()),
+            pace.requests_per_second, pace.concurrency, pace.timeout_seconds,
+        )  # fmt: skip
+        self.progress.start(f"ask {site.server}", rows=len(asked), bytes_=0)
+        try:
+            crawler.ask(asked, tell)
+        finally:
+            self.progress.finish()
+        return again
 
     def _tell(self, code: str, place: str, text: str, level: Level = Level.INFO, way_out: str = "") -> None:
         self.found.append(Finding(code, level, place, text, way_out))
@@ -275,12 +286,9 @@ class Harvester:
             way_out = "let the server write the host into its log ($host in front)"
             self._tell("harvest.format", site.server, what, Level.WARN, way_out)
         for address, one in traffic.seen.items():
-            # A log that does not name its host belongs to all of the server's stores; with one store that is it.
-            for name in [address.host] if address.host else stores[:1]:
-                ours = self._ours(f"http://{name}{address.key}")
-                if ours:
-                    hits, status = self.harvest.seen.get(ours, (0, one.status))
-                    self.harvest.seen[ours] = (hits + one.hits, min(status, one.status))
+            if ours := self._ours(f"http://{address.host or stores[0]}{address.key}"):
+                hits, status = self.harvest.seen.get(ours, (0, one.status))
+                self.harvest.seen[ours] = (hits + one.hits, min(status, one.status))
         text = f"{len(files)} access logs, {traffic.lines} lines, {len(traffic.seen)} addresses"
         if not files:
             self._tell(
