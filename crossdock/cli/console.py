@@ -23,10 +23,16 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from crossdock.core.evidence import Finding, Level
+
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The project's crossdock.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+ToEnvironment = Annotated[str, typer.Option("--to", metavar="ENV", help="staging or production")]
 DEFAULT_CONFIG = Path("crossdock.toml")
 QUIET_SECONDS = 10.0
+RED = 1
+BLOCKED = 4
+_STYLES = {Level.BLOCK: "bold red", Level.FAIL: "red", Level.WARN: "yellow", Level.INFO: "dim"}
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -47,6 +53,22 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], consol
     for row in shown:
         table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
     console.print(table)
+
+
+def print_findings(found: Sequence[Finding]) -> None:
+    """Each finding on a line; the way out under those that stop something."""
+    if found:
+        out.print("\nFindings", style="bold")
+    for one in found:
+        out.print(f"{one.level!s:5} {one.code:24} {one.place}: {one.text}", style=_STYLES[one.level], markup=False)
+        if one.way_out and one.level in (Level.BLOCK, Level.FAIL):
+            out.print(f"      {one.way_out}", markup=False)
+
+
+def end_blocked(found: Sequence[Finding]) -> None:
+    """Ends with exit code 4 while a person must decide."""
+    if any(one.level is Level.BLOCK for one in found):
+        raise typer.Exit(BLOCKED)
 
 
 class LiveProgress:

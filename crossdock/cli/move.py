@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,16 +11,20 @@ import typer
 
 from crossdock.cli.console import (
     DEFAULT_CONFIG,
+    RED,
     AsJson,
     ConfigFile,
     LiveProgress,
+    ToEnvironment,
+    end_blocked,
     out,
+    print_findings,
     print_json,
     print_table,
 )
+from crossdock.cli.redirects import app as redirects_app
 from crossdock.core.config import load
 from crossdock.core.errors import ConfigError
-from crossdock.core.evidence import Finding, Level
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
 from crossdock.hub.moves.actions import Assessment, Move, Planned, placements_json
@@ -29,14 +33,11 @@ from crossdock.move.files import FilesResult
 from crossdock.move.validate import Result
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.add_typer(redirects_app, name="redirects")
 
-RED = 1
-BLOCKED = 4
-_STYLES = {Level.BLOCK: "bold red", Level.FAIL: "red", Level.WARN: "yellow", Level.INFO: "dim"}
 _STEPS = ("copy", "files", "validate")
 _UNTIL = tuple(f"{step} {environment}" for environment in ("staging", "production") for step in _STEPS)
 
-ToEnvironment = Annotated[str, typer.Option("--to", metavar="ENV", help="staging or production")]
 InEnvironment = Annotated[str, typer.Option("--in", metavar="ENV", help="staging or production")]
 Full = Annotated[bool, typer.Option("--full", help="Read every file again, also those unchanged since an earlier run.")]
 FromEnvironment = Annotated[str, typer.Option("--from", metavar="ENV", help="staging or production")]
@@ -74,8 +75,8 @@ def assess_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False)
         print_json(made.as_json())
     else:
         print_assessment(made)
-        _print_findings(made.findings)
-    _end_blocked(made.findings)
+        print_findings(made.findings)
+    end_blocked(made.findings)
 
 
 @app.command("plan")
@@ -99,8 +100,8 @@ def plan_command(
         )
     else:
         print_plan(planned, tables=tables)
-        _print_findings(planned.findings)
-    _end_blocked(planned.findings)
+        print_findings(planned.findings)
+    end_blocked(planned.findings)
 
 
 @app.command("copy")
@@ -267,22 +268,8 @@ def print_plan(planned: Planned, *, tables: bool = False) -> None:
     out.print(f"\nPlan {drawn.digest}\n{counts.get('carry', 0)} tables are carried; facts {drawn.facts[:12]}")
 
 
-def _print_findings(found: Sequence[Finding]) -> None:
-    if found:
-        out.print("\nFindings", style="bold")
-    for one in found:
-        out.print(f"{one.level!s:5} {one.code:24} {one.place}: {one.text}", style=_STYLES[one.level], markup=False)
-        if one.way_out and one.level in (Level.BLOCK, Level.FAIL):
-            out.print(f"      {one.way_out}", markup=False)
-
-
 def print_result(title: str, result: Result | FilesResult) -> None:
     """A validation's figures and findings."""
     print_table([title, ""], [[name, count] for name, count in result.figures().items()])
-    _print_findings(result.findings)
+    print_findings(result.findings)
     out.print("GREEN" if result.green else "RED", style="bold green" if result.green else "bold red")
-
-
-def _end_blocked(found: Sequence[Finding]) -> None:
-    if any(one.level is Level.BLOCK for one in found):
-        raise typer.Exit(BLOCKED)

@@ -16,8 +16,8 @@ from crossdock.cli.console import AsJson, err, print_json, print_table
 from crossdock.core.errors import ConfigError, SourceError, TargetError
 from crossdock.formats.sql_dump import SqlDump
 from crossdock.formats.sql_literals import TableCounts
-from crossdock.wordpress.addresses import url_rules
 from crossdock.wordpress.rewriting import Rewriter
+from crossdock.wordpress.url_rules import url_rules
 
 app = typer.Typer(add_completion=False)
 

@@ -66,6 +66,12 @@ def _remote_folder(value: str) -> str:
     return value.rstrip("/") or "/"
 
 
+def _remote_glob(value: str) -> str:
+    if not value.startswith("/") or not value.isprintable() or ".." in value.split("/"):
+        raise _wrong("is not an absolute path on the server", 'write it from the root on; "*" may stand in it')
+    return value
+
+
 def _ssh_destination(value: str) -> str:
     # A leading dash would be read by ssh as an option, and options can run commands.
     if value.startswith("-") or not value.isprintable() or " " in value:
@@ -124,6 +130,7 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Slug = Annotated[Text, AfterValidator(_slug)]
 Domain = Annotated[Text, AfterValidator(domain_name)]
 RemoteFolder = Annotated[Text, AfterValidator(_remote_folder)]
+RemoteGlob = Annotated[Text, AfterValidator(_remote_glob)]
 SshDestination = Annotated[Text, AfterValidator(_ssh_destination)]
 Email = Annotated[Text, AfterValidator(_email)]
 Address = Annotated[Text, AfterValidator(_address)]
@@ -170,9 +177,16 @@ class Place(Model):
 
 
 class Server(Place):
-    """One source server: one WordPress installation."""
+    """One source server: one WordPress installation. `access_logs` and `web_config` are guessed where not given."""
 
     name: Slug = Field(description='the server\'s short name, as in name = "north"')
+    http: Address | None = Field(default=None, description="address where its stores answer; default: that of DNS")
+    access_logs: tuple[RemoteGlob, ...] | None = Field(
+        default=None, description='access logs on that server, as in access_logs = ["/var/log/nginx/*access*"]'
+    )
+    web_config: tuple[RemoteGlob, ...] | None = Field(
+        default=None, description='settings with old redirects, as in web_config = ["/etc/nginx/sites-enabled/*"]'
+    )
 
 
 class Environment(Place):
@@ -210,6 +224,14 @@ class Limits(Model):
     chunk_rows: Positive = Field(default=20_000, description="rows of one chunk")
 
 
+class Replay(Model):
+    """How fast an environment's addresses are asked. One page may take `timeout_seconds`."""
+
+    requests_per_second: Positive = Field(default=10, description="requests a second at most")
+    concurrency: Positive = Field(default=4, description="requests at once at most")
+    timeout_seconds: Positive = Field(default=30, description="seconds that one page may take")
+
+
 class Policies(Model):
     people: Literal["merge-by-email", "separate"] = Field(
         default="merge-by-email", description="whether accounts with one e-mail address become one"
@@ -218,6 +240,7 @@ class Policies(Model):
         default="first-store", description="which password a merged person keeps"
     )
     limits: Limits = Field(default_factory=Limits, description="workers and chunk_rows")
+    replay: Replay = Field(default_factory=Replay, description="how fast addresses are asked")
 
 
 class Files(Model):
@@ -351,6 +374,7 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("policies",): Policies,
     ("policies", "limits"): Limits,
     ("files",): Files,
+    ("policies", "replay"): Replay,
     ("decisions",): Decision,
 }
 PLAIN_WORDS = {

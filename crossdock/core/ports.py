@@ -35,6 +35,14 @@ class Shell(Protocol):
         ...
 
 
+class StreamingShell(Shell, Protocol):
+    """A shell that also runs commands whose output is larger than memory."""
+
+    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+        """A command's output piece by piece. Errors: AccessError; CrossdockError for a status other than 0."""
+        ...
+
+
 @dataclass(frozen=True)
 class ServerFacts:
     """What one database session sees of its server. `variables` hold the ones asked for."""
@@ -191,6 +199,31 @@ class Spool(Protocol):
         ...
 
     def place(self, environment: str, tree: str, contents: Mapping[bytes, str]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one address answered. `status` 0: nothing, and `problem` says why (slow, blocked, or an error's words).
+
+    `location` as the server wrote it; `body` only its beginning; `content_type` without parameters, lower case.
+    """
+
+    url: str
+    status: int = 0
+    location: str = ""
+    content_type: str = ""
+    body: bytes = b""
+    seconds: float = 0.0
+    problem: str = ""
+    retry_after: str = ""
+
+
+class Crawler(Protocol):
+    """Asks many addresses of one environment, at its pace."""
+
+    def ask(self, urls: Iterable[str], tell: Callable[[Answer], None]) -> None:
+        """Calls `tell` with each answer as it comes. Never follows a redirect, never leaves the environment's hosts."""
+        ...
 
 
 class Journal(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -28,6 +29,15 @@ class SiteWeb:
 
         Errors: AccessError (nothing answers, a certificate that does not fit, too slow).
         """
+        status, body, headers = self.fetch(url)
+        encoding = re.search(r"charset=[\"']?([\w.:-]+)", headers.get("content-type", ""), re.IGNORECASE)
+        try:
+            return status, body.decode(encoding[1] if encoding else "utf-8", "replace"), headers
+        except LookupError:
+            return status, body.decode("utf-8", "replace"), headers
+
+    def fetch(self, url: str) -> tuple[int, bytes, dict[str, str]]:
+        """As `get`, with the body's bytes."""
         parts = urlsplit(url)
         host = parts.netloc
         where = parts._replace(netloc=self.address).geturl() if self.address else url
@@ -44,11 +54,8 @@ class SiteWeb:
                     body += piece
                     if len(body) >= _MAX_BODY_BYTES:
                         break
-                encoding = answer.charset_encoding or "utf-8"
-                text = bytes(body[:_MAX_BODY_BYTES]).decode(encoding, "replace")
-                return answer.status_code, text, {key.lower(): value for key, value in answer.headers.items()}
-        except LookupError:
-            return answer.status_code, bytes(body).decode("utf-8", "replace"), dict(answer.headers)
+                found = {key.lower(): value for key, value in answer.headers.items()}
+                return answer.status_code, bytes(body[:_MAX_BODY_BYTES]), found
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise AccessError(
                 f"no answer: {type(error).__name__}: {error}",

@@ -74,9 +74,17 @@ def read_both(source: Side, target: Side, store: StoreMap, people: People, rewri
 
 
 def _read(side: Side, ask: Mapping[str, Any]) -> dict[str, Any]:
+    return read(side, "reader.php", ask)
+
+
+def read(side: Side, reader: str, ask: Mapping[str, Any]) -> dict[str, Any]:
+    """What a reader of this folder says of one site, through its WordPress, in which nothing can write.
+
+    Errors: CrossdockError when WordPress can't be loaded there; AccessError when the server can't be reached."""
     parts = urlsplit(side.url)
     request = {**ask, "root": side.root, "host": parts.netloc, "scheme": parts.scheme}
-    script = resources.files("crossdock.move").joinpath("reader.php").read_bytes()
+    folder = resources.files("crossdock.move")
+    script = folder.joinpath("quiet.php").read_bytes() + folder.joinpath(reader).read_bytes().removeprefix(b"<?php\n")
     argument = base64.b64encode(json.dumps(request).encode()).decode()
     done = side.shell.run(["php", "--", argument], input=script, timeout_seconds=300, check=False)
     _, mark, answer = done.stdout.rpartition(_MARK)

@@ -69,7 +69,8 @@ class TableVerdict:
 
 @dataclass
 class Result:
-    """What a validation found. `green` when no finding is a fail or a block."""
+    """What a validation found. `green` when no finding is a fail or a block. `urls`: figures of the replay, where there
+    is a redirect map."""
 
     tables: dict[tuple[str, str], TableVerdict]
     left: dict[tuple[str, str], int]
@@ -82,6 +83,8 @@ class Result:
         """The files' proof becomes a part of this one."""
         self.files = found
         self.findings += found.findings
+
+    urls: dict[str, int] = field(default_factory=dict)
 
     @property
     def green(self) -> bool:
@@ -106,6 +109,7 @@ class Result:
             "things_read_by_wordpress": sum(sum(one.counts.values()) for one in self.readings),
             "homes": self.homes,
             **(self.files.figures() if self.files else {}),
+            **self.urls,
         }
 
 

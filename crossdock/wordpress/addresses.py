@@ -1,101 +1,145 @@
-"""URLs that a person gives, as rules of rewriting."""
+"""What a store's addresses mean to WordPress, and which address of the target each of them becomes. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
-import idna
+from crossdock.core.redirects import Address, address_of
+from crossdock.wordpress.sitemap import SiteMap, StoreMap
 
-from crossdock.core.errors import ConfigError
-from crossdock.wordpress.rewriting import UrlRule
+# Query arguments by which WordPress and WooCommerce find something else than the path alone says.
+QUERY_NAMES = frozenset(
+    {"p", "page_id", "attachment_id", "cat", "tag", "m", "author", "author_name", "feed", "post_type", "paged", "page",
+     "name", "pagename", "year", "monthnum", "day", "product", "product_cat", "product_tag", "attachment", "subpost",
+     "taxonomy", "term", "lang"}
+)  # fmt: skip
+_POST_NAMES = ("p", "page_id", "attachment_id")
+# What is no page of a store: its machinery, code's own files, which come with the code, and what tells search engines
+# of the pages, which staging must not.
+_MACHINERY = re.compile(
+    r"^(?:/[^/]+)?/(?:wp-admin|wp-includes|wp-json|wp-login\.php|wp-cron\.php|xmlrpc\.php|wp-comments-post\.php"
+    r"|wp-content/(?:plugins|themes|cache|mu-plugins|upgrade|languages)|cgi-bin|server-status|\.well-known|robots\.txt"
+    r"|[\w-]*sitemap[\w-]*\.(?:xml|xsl)(?:\.gz)?)(?:/|$|\?)"
+)
+# What only bots ask for.
+_PROBE = re.compile(
+    r"/\.|\.(?:php\d?|env|bak|sql|old|swp|aspx?|jsp|cgi|ini|ya?ml|git|zip|tar|gz|rar|log)$|//|/wp-config|/phpmyadmin"
+    r"|%00|\.\./|<|%3C",
+    re.IGNORECASE,
+)
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
-_NOT_IN_URLS = re.compile(r"[\s\\\"'`<>{}|^;@\x00-\x1f\x7f]")
-_WAY_OUT = "give scheme, host and perhaps a path: https://www.shop.example/de"
+
+def is_machinery(path: str) -> bool:
+    """Whether a path belongs to WordPress itself, not to what the store shows."""
+    return _MACHINERY.match(path) is not None
+
+
+def is_probe(path: str) -> bool:
+    """Whether a path that is not there was most likely a bot's guess."""
+    return _PROBE.search(path) is not None
+
+
+def post_number(address: Address) -> int:
+    """The post that ?p=, ?page_id= or ?attachment_id= names; 0 for all other addresses."""
+    for part in address.query.split("&"):
+        name, _, value = part.partition("=")
+        if name in _POST_NAMES and re.fullmatch(r"[1-9]\d{0,18}", value):
+            return int(value)
+    return 0
 
 
 @dataclass(frozen=True)
-class Address:
-    """`host` is ASCII (IDNA), with ':8080' if it has a port of its own; `path` has no slash at its end."""
+class _Home:
+    """One address that a store answers by at its source."""
 
-    scheme: str
-    host: str
     path: str
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}{self.path}"
-
-
-def parsed_address(text: str) -> Address:
-    """A URL of scheme, host and optional path. Errors: ConfigError for anything else."""
-    if (found := _NOT_IN_URLS.search(text)) is not None:
-        raise _refused(text, f"holds {found[0]!r}")
-    scheme, separator, _ = text.partition("://")
-    if not separator or scheme.lower() not in _DEFAULT_PORTS:
-        raise _refused(text, "does not begin with https:// or http://")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise _refused(text, f"is no URL ({error})") from None
-    if parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise _refused(text, "has a query or fragment")
-    host = _ascii(text, parts.hostname or "")
-    if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
-        host += f":{port}"
-    return Address(parts.scheme, host, parts.path.rstrip("/"))
+    store: StoreMap
+    site: SiteMap
 
 
-def url_rules(urls: Sequence[str]) -> list[UrlRule]:
-    """Rules for FROM, TO, FROM, TO, ... A host or path that is not ASCII is found in each form that WordPress stores.
-    Errors: ConfigError."""
-    if not urls or len(urls) % 2:
-        raise ConfigError("each FROM needs its TO", where="addresses", way_out="give them in pairs: FROM TO FROM TO")
-    rules: dict[tuple[str, str], UrlRule] = {}
-    for source, target in zip(map(parsed_address, urls[::2]), map(parsed_address, urls[1::2]), strict=True):
-        if source == target:
-            raise ConfigError("FROM and TO are the same", where=str(source), way_out="leave the pair out")
-        path = quote(target.path, safe="/%:@!$&()*+,=~")
-        for host in dict.fromkeys((source.host, _unicode(source.host))):
-            for source_path in _path_forms(source.path):
-                if (host, source_path) in rules:
-                    raise ConfigError("this FROM is given twice", where=str(source), way_out="leave one out")
-                rules[host, source_path] = UrlRule(host, source_path, target.scheme, target.host, path)
-    return list(rules.values())
+class AddressMap:
+    """All stores' addresses of one environment. Source addresses are spoken of by the store's first address."""
 
+    def __init__(self, sites: Sequence[SiteMap]) -> None:
+        self.sites = tuple(sites)
+        self._homes: dict[str, list[_Home]] = {}
+        self._elsewhere: dict[str, list[_Home]] = {}
+        for site in sites:
+            for store in site.stores:
+                for url in store.source_urls:
+                    self._add(self._homes, url, store, site)
+                for url in store.source_upload_urls:
+                    self._add(self._elsewhere, url, store, site)
+        self.target_hosts = frozenset(urlsplit(one.target_url).netloc for site in sites for one in site.stores)
 
-def _refused(text: str, why: str) -> ConfigError:
-    return ConfigError(f"{text!r} {why}", where="addresses", way_out=_WAY_OUT)
+    def _add(self, homes: dict[str, list[_Home]], url: str, store: StoreMap, site: SiteMap) -> None:
+        there = address_of(url)
+        if there is None:
+            return
+        found = homes.setdefault(there.host, [])
+        found.append(_Home(there.path.rstrip("/"), store, site))
+        found.sort(key=lambda one: -len(one.path))
 
+    @property
+    def source_hosts(self) -> frozenset[str]:
+        return frozenset(self._homes) | frozenset(self._elsewhere)
 
-def _ascii(text: str, host: str) -> str:
-    try:
-        name = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
-    except idna.IDNAError:
-        name = ""
-    name = name.lower().rstrip(".")
-    if not _HOST.fullmatch(name):
-        raise _refused(text, "has no host that could be one")
-    return name
+    def store_of(self, address: Address) -> StoreMap | None:
+        """The store that answers a source address."""
+        home = self._home(address)
+        return home.store if home else None
 
+    def server_of(self, address: Address) -> str:
+        home = self._home(address)
+        return home.site.server if home else ""
 
-def _unicode(host: str) -> str:
-    name, colon, port = host.partition(":")
-    try:
-        return idna.decode(name) + colon + port if "xn--" in name else host
-    except idna.IDNAError:
-        return host
+    def _home(self, address: Address) -> _Home | None:
+        homes: list[_Home] = [*self._homes.get(address.host, []), *self._elsewhere.get(address.host, [])]
+        for home in homes:
+            if address.path == home.path or address.path.startswith(home.path + "/"):
+                return home
+        return None
 
+    def canonical(self, address: Address) -> Address:
+        """The same address by the store's first name: www and bare host are one."""
+        home = self._home(address)
+        first = address_of(home.store.source_urls[0]) if home else None
+        if home is None or first is None or address.host in self._elsewhere:
+            return address
+        return Address(first.host, first.path.rstrip("/") + address.path[len(home.path) :], address.query)
 
-def _path_forms(path: str) -> list[str]:
-    """As it is given, and percent-encoded in both letter cases: WordPress itself writes %c3%a4."""
-    plain = unquote(path, errors="strict") if "%" in path else path
-    if plain.isascii():
-        return [path]
-    encoded = quote(plain, safe="/:@!$&()*+,=~")
-    lower = re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), encoded)
-    return list(dict.fromkeys((path, plain, encoded, lower)))
+    def natural(self, address: Address) -> str:
+        """The target's URL for a source address whose path does not change, or changes only with the uploads' folder;
+        '' for an address that is no store's."""
+        home = self._home(address)
+        if home is None:
+            return ""
+        rest = address.path[len(home.path) :]
+        tail = f"?{address.query}" if address.query else ""
+        if address.host in self._elsewhere:
+            return home.store.target_url + home.store.target_uploads + rest + tail
+        # Every address of a network serves every blog's uploads: the folder tells whose they are.
+        for store in sorted(home.site.stores, key=lambda one: -len(one.source_uploads)):
+            if rest.startswith(store.source_uploads + "/"):
+                owner = home.store if store.source_uploads == home.store.source_uploads else store
+                return owner.target_url + owner.target_uploads + rest[len(store.source_uploads) :] + tail
+        return home.store.target_url + (rest or "/") + tail
+
+    def asked(self, address: Address) -> str:
+        """The URL by which a visitor with the old address reaches this environment: the target's host, the old path.
+        '' where the environment has no such host."""
+        home = self._home(address)
+        if home is None or address.host in self._elsewhere:
+            return ""
+        base = urlsplit(home.store.target_url)
+        host = base.netloc
+        if address.host in self.target_hosts:
+            host = address.host
+        else:
+            # A store in a folder of another's host arrives at that other's new host.
+            owner = min(self._homes[address.host], key=lambda one: len(one.path))
+            host = urlsplit(owner.store.target_url).netloc
+        return f"{base.scheme}://{host}{address.key}"

@@ -16,6 +16,7 @@ from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
 from crossdock.hub.moves.access import Access, shell
 from crossdock.hub.moves.files import attachments, files_order
+from crossdock.hub.moves.redirects import Redirects
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
 from crossdock.move.files import FilesResult, carry, prove
@@ -129,6 +130,11 @@ class Move:
                 result.add_files(prove(files, self.journal, self.progress, named, full=full))
         else:
             self._tell_no_files(environment, result)
+        redirects = Redirects(self.config, environment, self.journal, self.progress)
+        if redirects.path.exists():
+            replayed, told = redirects.replay()
+            result.urls = replayed.figures()
+            result.findings += told
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
         self.journal.receipt("validate", environment, data)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from crossdock.core.errors import ConfigError
-from crossdock.wordpress.addresses import parsed_address, url_rules
 from crossdock.wordpress.rewriting import Rewriter, UrlRule
+from crossdock.wordpress.url_rules import parsed_address, url_rules
 
 
 def rewritten(text: str, *urls: str) -> str:
