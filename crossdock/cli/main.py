@@ -32,6 +32,7 @@ class Entry:
 ENTRIES = {
     "init": Entry("crossdock.cli.init", "app", "Write a commented crossdock.toml to start from."),
     "move": Entry("crossdock.cli.move", "app", "Move the stores: assess, plan, copy, validate."),
+    "bridge": Entry("crossdock.cli.bridge", "app", "The plugin at the target: redirects, guard of staging, health."),
     "runs": Entry("crossdock.cli.evidence", "runs_app", "List the runs of this project and how they ended."),
     "verify-evidence": Entry("crossdock.cli.evidence", "app", "Check the chain of receipts, link by link."),
     "lab": Entry(

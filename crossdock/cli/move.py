@@ -71,7 +71,7 @@ def assess_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False)
         print_json(made.as_json())
     else:
         print_assessment(made)
-        _print_findings(made.findings)
+        print_findings(made.findings)
     _end_blocked(made.findings)
 
 
@@ -96,7 +96,7 @@ def plan_command(
         )
     else:
         print_plan(planned, tables=tables)
-        _print_findings(planned.findings)
+        print_findings(planned.findings)
     _end_blocked(planned.findings)
 
 
@@ -241,7 +241,8 @@ def print_plan(planned: Planned, *, tables: bool = False) -> None:
     out.print(f"\nPlan {drawn.digest}\n{counts.get('carry', 0)} tables are carried; facts {drawn.facts[:12]}")
 
 
-def _print_findings(found: Sequence[Finding]) -> None:
+def print_findings(found: Sequence[Finding]) -> None:
+    """Findings for people, with the way out of those that hold a gate."""
     if found:
         out.print("\nFindings", style="bold")
     for one in found:
@@ -253,7 +254,7 @@ def _print_findings(found: Sequence[Finding]) -> None:
 def print_result(title: str, result: Result) -> None:
     """A validation's figures and findings."""
     print_table([title, ""], [[name, count] for name, count in result.figures().items()])
-    _print_findings(result.findings)
+    print_findings(result.findings)
     out.print("GREEN" if result.green else "RED", style="bold green" if result.green else "bold red")
 
 

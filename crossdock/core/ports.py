@@ -114,7 +114,7 @@ class Files(Protocol):
     """Small files on one server, by absolute path."""
 
     def read(self, paths: Sequence[str]) -> dict[str, RemoteFile]:
-        """Those of the files that are there."""
+        """Those of the files that are there; a folder is told without content."""
         ...
 
     def digests(self, folder: str) -> dict[str, str]:

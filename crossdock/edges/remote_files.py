@@ -23,7 +23,8 @@ class RemoteFiles:
     php: str = "php"
 
     def read(self, paths: Sequence[str]) -> dict[str, RemoteFile]:
-        """Those of the files that are there. Errors: TargetError (one that can't be read), AccessError."""
+        """Those of the files that are there; a folder is told without content. Errors: TargetError (one that can't be
+        read), AccessError."""
         found = self._ask({"do": "read", "paths": list(paths)})
         return {path: RemoteFile(base64.b64decode(one["content"]), one["mode"]) for path, one in found.items()}
 

@@ -124,16 +124,16 @@ def provoke(
 
 
 def _cron(shell: Shell, web: Web, site: Site, ask: dict[str, str]) -> Provocation:
-    """A due event, both ways that would run it (a visitor, and wp-cron.php itself), and whether it is still due."""
+    """A due event, both ways that would run it (wp-cron.php, then a visitor), and whether it is still due."""
     begun = _run(shell, site, {**ask, "mode": "begin"})
     try:
+        # In this order: a visitor takes the lock that wp-cron.php then waits for.
+        web.get(site.url + "/wp-cron.php?crossdock-probe=" + ask["nonce"])
         web.get(site.url + "/?crossdock-probe=" + ask["nonce"])
-        web.get(site.url + "/wp-cron.php?doing_wp_cron=" + ask["nonce"])
     finally:
         ended = _run(shell, site, {**ask, "mode": "end", "existed": begun["existed"]})
     still = "still due" if ended["due"] else "ran"
-    left = bool(begun["due"]) and not ended["due"]
-    return Provocation(site.store, "cron", bool(begun["due"]), left or bool(begun["spawned"]), still)
+    return Provocation(site.store, "cron", bool(begun["due"]), bool(begun["due"]) and not ended["due"], still)
 
 
 def _run(shell: Shell, site: Site, ask: dict[str, Any]) -> dict[str, Any]:

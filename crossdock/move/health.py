@@ -175,3 +175,60 @@ def _redirects(health: Health, expected: Expected) -> Iterator[Finding]:
         yield Finding("redirects.pattern", Level.WARN, place, told, "write the table again")
     if expected.redirects and table.get("file") != expected.redirects:
         yield Finding("bridge.altered", Level.FAIL, place, "is not what Crossdock wrote", expected.mend)
+
+
+# -- a visitor's own requests ----------------------------------------------------------------------------------------
+
+
+def visit(plain: Web, signed: Web, health: Health, expected: Expected, login: str) -> list[Finding]:
+    """Each promise of the bridge by the request of a visitor: `plain` signs nothing. `login`: the Authorization header
+    of the staging's login."""
+    try:
+        found = [*_visit_health(plain, health.url)]
+        if expected.guarded:
+            found += [*_visit_login(plain, health.url, expected, login), *_visit_robots(signed, health.url)]
+        return [*found, *_visit_redirects(signed if expected.guarded else plain, health)]
+    except CrossdockError as error:
+        return [Finding("bridge.unreachable", Level.FAIL, health.url, error.what, error.way_out)]
+
+
+def _visit_health(plain: Web, url: str) -> Iterator[Finding]:
+    status, _, _ = plain.get(f"{url}/?crossdock-health={secrets.token_hex(16)}")
+    if status != 404:
+        told = f"an unsigned request for health is answered with {status}, not 404"
+        yield Finding("bridge.open", Level.FAIL, url, told)
+
+
+def _visit_login(plain: Web, url: str, expected: Expected, login: str) -> Iterator[Finding]:
+    page = f"{url}/?crossdock-proof={secrets.token_hex(8)}"
+    status, _, headers = plain.get(page)
+    if status != 401:
+        yield Finding("guard.login", Level.FAIL, url, f"a stranger is answered with {status}, not 401", expected.mend)
+    if "noindex" not in headers.get("x-robots-tag", ""):
+        yield Finding("guard.indexing", Level.FAIL, url, "the header X-Robots-Tag does not say noindex", expected.mend)
+    status, _, _ = plain.get(page, {"Authorization": login})
+    if status in (401, 403, 503):
+        told = f"the staging's own login is answered with {status}"
+        way_out = "see that the web server hands the Authorization header to PHP"
+        yield Finding("guard.login", Level.FAIL, url, told, way_out)
+    if plain.get(page)[0] != 401:
+        told = "a cache shows a stranger the page that somebody with the login has seen"
+        yield Finding("guard.cached", Level.FAIL, url, told, "have the host keep its page cache off for staging")
+    elif plain.get(f"{url}/")[0] != 401:
+        told = "a page that was cached before the guard came is still shown to strangers"
+        yield Finding("guard.cached", Level.WARN, url, told, "empty the host's page cache")
+
+
+def _visit_robots(signed: Web, url: str) -> Iterator[Finding]:
+    status, body, _ = signed.get(f"{url}/robots.txt")
+    if status == 200 and "Disallow: /" not in body.splitlines():
+        told = "robots.txt is a file of its own and lets search engines in; the header X-Robots-Tag still keeps them out"
+        yield Finding("guard.robots", Level.WARN, url, told, "remove that file from staging")
+
+
+def _visit_redirects(web: Web, health: Health) -> Iterator[Finding]:
+    for uri, status, target in health.part("redirects").get("sample", ()):
+        answered, _, headers = web.get(health.url + uri)
+        if answered != status or (status != 410 and headers.get("location") != target):
+            told = f"answers {answered} {headers.get('location', '')}, and the table says {status} {target}"
+            yield Finding("redirects.silent", Level.FAIL, health.url + uri, told)

@@ -179,8 +179,6 @@ if ($crossdock['mode'] === 'begin') {
     $made['existed'] = get_option('cron') !== false;
     wp_schedule_single_event(time() - 60, CROSSDOCK_EVENT, [$crossdock['nonce']]);
     $made['due'] = (bool) wp_next_scheduled(CROSSDOCK_EVENT, [$crossdock['nonce']]);
-    $before = crossdock_stopped('http');
-    $made['spawned'] = spawn_cron();
 } elseif ($crossdock['mode'] === 'end') {
     // The runner answers before it works: it gets a moment.
     for ($left = 15; $left > 0 && wp_next_scheduled(CROSSDOCK_EVENT, [$crossdock['nonce']]); $left--) {

@@ -58,7 +58,9 @@ $found = [];
 switch ($ask['do']) {
     case 'read':
         foreach ($ask['paths'] as $path) {
-            if (is_file($path)) {
+            if (is_dir($path)) {
+                $found[$path] = ['content' => '', 'mode' => fileperms($path)];
+            } elseif (is_file($path)) {
                 $content = file_get_contents($path);
                 if ($content === false) {
                     crossdock_end(['path' => $path, 'error' => crossdock_why('it can\'t be read')]);

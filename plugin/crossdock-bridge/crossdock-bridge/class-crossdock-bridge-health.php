@@ -349,7 +349,27 @@ final class Crossdock_Bridge_Health {
 			'patterns' => array_sum( array_map( 'count', array_filter( $table['patterns'], 'is_array' ) ) ),
 			'hosts'    => count( $table['hosts'] ),
 			'broken'   => $broken,
+			'sample'   => $this->sample( $table ),
 		);
+	}
+
+	/**
+	 * A few of this host's own redirects, for who wants to see that they answer.
+	 *
+	 * @param array $table The table.
+	 * @return array[] uri, status and target.
+	 */
+	private function sample( $table ) {
+		$host  = Crossdock_Bridge_Request::host();
+		$rules = isset( $table['exact'][ $host ] ) && is_array( $table['exact'][ $host ] ) ? $table['exact'][ $host ] : array();
+		$made  = array();
+		foreach ( array_keys( array_slice( $rules, 0, 50, true ) ) as $uri ) {
+			$found = Crossdock_Bridge_Redirects::find( $table, $host, (string) $uri );
+			if ( null !== $found && 0 === $found['post'] && count( $made ) < 3 ) {
+				$made[] = array( (string) $uri, $found['status'], $found['target'] );
+			}
+		}
+		return $made;
 	}
 
 	/**
