@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -139,8 +140,6 @@ class Answering:
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[int, str, dict[str, str]]:
         message = f"crossdock-bridge-answer-1\n{(headers or {})['X-Crossdock-Nonce']}\n"
-        import hashlib  # noqa: PLC0415
-
         signature = self.key._hmac(message + hashlib.sha256(self.body.encode()).hexdigest())
         return self.status, self.body + ("x" if self.spoil else ""), {"x-crossdock-signature": signature}
 
