@@ -69,7 +69,9 @@ def install_command(
     if as_json:
         print_json(made.as_json())
     else:
-        out.print(f"{environment}: {len(made.changed)} files written" if made.changed else f"{environment}: all in place")
+        out.print(
+            f"{environment}: {len(made.changed)} files written" if made.changed else f"{environment}: all in place"
+        )
         _print_outcome(made)
         if made.login:
             user = here.place.bridge.login_user

@@ -182,7 +182,7 @@ class Server(Place):
 
 
 class BridgeRules(Model):
-    """What the bridge's guard asks for and lets through. Without a password one is made and kept in the state folder."""
+    """What the bridge's guard asks for and lets through. Without a password one is made, and kept with the state."""
 
     login_user: Text = Field(default="staging", description="user name of the login in front of staging")
     login_password: Secret | None = Field(default=None, description="a reference; default: one is made")

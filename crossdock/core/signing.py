@@ -1,4 +1,4 @@
-"""The signature by which a site's bridge knows Crossdock, and Crossdock the bridge's answer. No I/O but time and chance."""
+"""The signature by which a site's bridge knows Crossdock, and Crossdock the bridge's answer."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class BridgeKey:
     def headers(
         self, method: str, host: str, uri: str, body: bytes = b"", *, nonce: str = "", at: float | None = None
     ) -> dict[str, str]:
-        """The headers that sign a request. `host` may carry a port, which is not signed; `uri` is path and query as they
-        go over the wire; `at` is seconds since 1970 (default: now; the bridge allows 300 s either way)."""
+        """The headers that sign a request. `host` may carry a port, which is not signed; `uri` is path and query as
+        they go over the wire; `at` is seconds since 1970 (default: now; the bridge allows 300 s either way)."""
         nonce = nonce or secrets.token_hex(16)
         moment = str(int(time.time() if at is None else at))
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host

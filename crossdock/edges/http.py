@@ -35,15 +35,18 @@ class SiteWeb:
         parts = urlsplit(url)
         host = parts.netloc
         where = parts._replace(netloc=self.address).geturl() if self.address else url
-        sent = {"Host": host, "User-Agent": f"Crossdock/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
+        sent = {
+            "Host": host,
+            "User-Agent": f"Crossdock/{__version__}",
+            "Accept-Encoding": "identity",
+            **(headers or {}),
+        }
         try:
             if self.key:
                 sent = self.key.headers("GET", host, httpx.URL(where).raw_path.decode("ascii")) | sent
             with (
                 httpx.Client(timeout=self.timeout_seconds, follow_redirects=False, trust_env=False) as client,
-                client.stream(
-                    "GET", where, headers=sent, extensions={"sni_hostname": parts.hostname or ""}
-                ) as answer,
+                client.stream("GET", where, headers=sent, extensions={"sni_hostname": parts.hostname or ""}) as answer,
             ):
                 body = bytearray()
                 for piece in answer.iter_bytes():

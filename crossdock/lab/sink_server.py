@@ -1,5 +1,5 @@
-"""Takes whatever is sent to it and remembers it: SMTP and HTTP, also as an HTTP proxy. Standard library only, because the
-lab runs a copy of this file as another account with the system's Python.
+"""Takes whatever is sent to it and remembers it: SMTP and HTTP, also as an HTTP proxy. Standard library only, because
+the lab runs a copy of this file as another account with the system's Python.
 
 Arguments: address, SMTP port, HTTP port, folder for smtp.jsonl and http.jsonl.
 """

@@ -20,9 +20,10 @@ defined('WP_ACCESSIBLE_HOSTS') || define('WP_ACCESSIBLE_HOSTS', '127.0.0.1,local
 # Every other host leads to the sinks, by whatever name: they resolve nothing, so WordPress must not ask DNS first.
 TO_SINKS_PHP = """defined('WP_PROXY_HOST') || define('WP_PROXY_HOST', '{host}');
 defined('WP_PROXY_PORT') || define('WP_PROXY_PORT', '{port}');
-$GLOBALS['wp_filter']['http_request_args'][PHP_INT_MAX][] = ['accepted_args' => 1, 'function' => static function ($args) {{
-    return ['reject_unsafe_urls' => false] + $args;
-}}];
+$GLOBALS['wp_filter']['http_request_args'][PHP_INT_MAX][] = [
+    'accepted_args' => 1,
+    'function' => static function ($args) {{ return ['reject_unsafe_urls' => false] + $args; }},
+];
 """
 
 FASTCGI = """

@@ -51,8 +51,8 @@ def ask_health(web: Web, key: BridgeKey, url: str, *, query: str = "") -> Health
 
 @dataclass(frozen=True)
 class Expected:
-    """What an environment's bridge should say. `blogs`: domain -> blog number. `config` and `redirects` are digests of the
-    files we wrote ('' where unknown). `trusted`: code (plugins/name) that a person has looked at."""
+    """What an environment's bridge should say. `blogs`: domain -> blog number. `config` and `redirects` are digests of
+    the files we wrote ('' where unknown). `trusted`: code (plugins/name) that a person has looked at."""
 
     environment: str
     version: str
@@ -119,7 +119,11 @@ def _guard(health: Health, expected: Expected) -> Iterator[Finding]:
     if expected.guarded:
         for switch in ("on", *SWITCHES):
             if guard.get(switch) is not True:
-                told = "the guard is off" if switch == "on" else f"the guard of {switch} is off, or another speaks after it"
+                told = (
+                    "the guard is off"
+                    if switch == "on"
+                    else f"the guard of {switch} is off, or another speaks after it"
+                )
                 yield Finding("guard.off", Level.FAIL, f"{health.url}: {switch}", told, expected.mend)
         cron = health.part("cron")
         if cron.get("runner") != "blocked" or cron.get("batches") != 0:
@@ -222,7 +226,9 @@ def _visit_login(plain: Web, url: str, expected: Expected, login: str) -> Iterat
 def _visit_robots(signed: Web, url: str) -> Iterator[Finding]:
     status, body, _ = signed.get(f"{url}/robots.txt")
     if status == 200 and "Disallow: /" not in body.splitlines():
-        told = "robots.txt is a file of its own and lets search engines in; the header X-Robots-Tag still keeps them out"
+        told = (
+            "robots.txt is a file of its own and lets search engines in; the header X-Robots-Tag still keeps them out"
+        )
         yield Finding("guard.robots", Level.WARN, url, told, "remove that file from staging")
 
 

@@ -71,7 +71,9 @@ def test_every_file_refuses_to_be_called_alone() -> None:
 
 VALUES = st.recursive(
     st.none().map(lambda _: "") | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=30),
-    lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(st.text("ab'\\$ü", min_size=1), inner, min_size=1),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=4) | st.dictionaries(st.text("ab'\\$ü", min_size=1), inner, min_size=1)
+    ),
     max_leaves=8,
 )
 
@@ -86,7 +88,8 @@ def test_no_text_becomes_code(tmp_path: Path) -> None:
     hostile = "'; touch('/tmp/pwned'); //\\"
     key = BridgeKey.of("7" * 64)
     content = bridge.render_config(
-        bridge.BridgeSettings("staging", key, hostile, Masked("$2y$10$'.phpinfo().'"), mail_sink="\\'"), {"a'.php": b"x"}
+        bridge.BridgeSettings("staging", key, hostile, Masked("$2y$10$'.phpinfo().'"), mail_sink="\\'"),
+        {"a'.php": b"x"},
     )
     path = tmp_path / "config.php"
     path.write_bytes(content)

@@ -1,106 +1,31 @@
-"""The bridge on the lab's staging: who may enter, what may leave, where old addresses go, and how it goes away again."""
+"""The bridge on the lab: who may enter, what may leave, where old addresses go, and how it goes away again."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import http.client
 import json
 import re
 import shutil
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import projects as on
 import pytest
+from staging import ALIAS, NORTH, SOUTH, Staged
 
-from crossdock.core.config import Config, load
+from crossdock.core.config import load
 from crossdock.core.signing import BridgeKey
-from crossdock.edges.http import SiteWeb
-from crossdock.edges.ssh import SshHost
 from crossdock.hub.moves import bridge_secrets
-from crossdock.lab import addresses, wordpress
+from crossdock.lab import wordpress
 from crossdock.lab.lab import Lab
 from crossdock.lab.sinks import SMTP_PORT
-from crossdock.move import bridge, harmless
-from crossdock.move.harmless import Site
+from crossdock.move import bridge
 
 pytestmark = pytest.mark.lab
-
-NORTH, SOUTH = "north.staging.lumen.example", "south.staging.lumen.example"
-ALIAS = "www.north.staging.lumen.example"
-
-
-@dataclass
-class Staged:
-    """A staging with a copy and a bridge."""
-
-    lab: Lab
-    project: on.Project
-    config: Config
-    post: int
-
-    @property
-    def root(self) -> Path:
-        return self.lab.managed.root("staging")
-
-    @property
-    def folder(self) -> Path:
-        return self.root / "wp-content/mu-plugins/crossdock-bridge"
-
-    @property
-    def key(self) -> BridgeKey:
-        found = bridge_secrets.known_key(self.config, "staging")
-        assert found is not None
-        return found
-
-    @property
-    def basic(self) -> dict[str, str]:
-        password = bridge_secrets.login_password(self.config, "staging")
-        return {"Authorization": "Basic " + base64.b64encode(f"staging:{password}".encode()).decode()}
-
-    @property
-    def shell(self) -> SshHost:
-        return SshHost("staging", "managed", str(self.lab.ssh_config))
-
-    def get(self, host: str, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
-        status, told, body = self.lab.get(self.lab.managed.server.address, host, path, **headers)
-        return status, told, body.decode("utf-8", "replace")
-
-    def signed(self, host: str, path: str) -> tuple[int, dict[str, str], str]:
-        return self.get(host, path, **self.key.headers("GET", host, path))
-
-    def ask(self, method: str, host: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection(self.lab.managed.server.address, addresses.HTTP_PORT, timeout=60)
-        try:
-            connection.request(method, path, body, {"Host": host, **headers})
-            answer = connection.getresponse()
-            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode()
-        finally:
-            connection.close()
-
-    def status(self, *, code: int = 1) -> dict[str, Any]:
-        done = self.project.run("bridge", "status", "staging", "--json")
-        assert done.returncode == code, done.stdout + done.stderr
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
-
-    def codes(self) -> set[str]:
-        return {one["code"] for one in self.status()["findings"]}
-
-    def mails(self) -> list[str]:
-        """The subjects of what PHP's mail() has sent so far."""
-        box = self.lab.managed.mailbox
-        text = box.read_text(encoding="utf-8", errors="replace") if box.exists() else ""
-        return re.findall(r"^Subject: (.*)$", text, flags=re.MULTILINE)
-
-    def sent(self) -> tuple[int, int, int]:
-        """Mails by mail(), mails by SMTP, requests: how many reached a sink so far."""
-        return len(self.mails()), len(self.lab.sinks.mails()), len(self.lab.sinks.requests())
 
 
 def redirects(post: int) -> bytes:
@@ -155,8 +80,8 @@ def restored(staged: Staged) -> Iterator[Staged]:
 
 def test_status_is_green_and_tells_what_runs(staged: Staged) -> None:
     told = staged.status(code=0)
-    assert set(told["domains"]) == {f"http://{one}" for one in (
-        "network.staging.lumen.example", NORTH, SOUTH, "east.staging.lumen.example", "east-fr.staging.lumen.example")}  # fmt: skip
+    stores = {one.domains["staging"] for one in staged.config.stores}
+    assert set(told["domains"]) == {f"http://{one}" for one in stores | {"network.staging.lumen.example"}}
     north = told["domains"][f"http://{NORTH}"]
     assert north["versions"]["wordpress"] == wordpress.NEWEST
     assert north["blog"]["id"] == 2
@@ -304,9 +229,14 @@ def test_what_is_gone_says_so(staged: Staged) -> None:
 
 
 def test_wordpress_itself_is_never_redirected(staged: Staged) -> None:
-    assert location(staged, "/wp-admin/")[1].endswith("/wp-login.php?redirect_to=http%3A%2F%2F" + NORTH + "%2Fwp-admin%2F&reauth=1")
+    assert location(staged, "/wp-admin/")[1].endswith(
+        "/wp-login.php?redirect_to=http%3A%2F%2F" + NORTH + "%2Fwp-admin%2F&reauth=1"
+    )
     headers = {**staged.basic, "Cookie": "wordpress_logged_in_x=1"}
-    assert staged.get(NORTH, "/taken/?preview=true", **headers)[1].get("location", "") != f"http://{NORTH}/new-jackets/?preview=true"
+    assert (
+        staged.get(NORTH, "/taken/?preview=true", **headers)[1].get("location", "")
+        != f"http://{NORTH}/new-jackets/?preview=true"
+    )
     headers = staged.key.headers("POST", NORTH, "/alte-jacken/")
     assert staged.ask("POST", NORTH, "/alte-jacken/", b"", headers)[0] != 301
 
@@ -319,20 +249,12 @@ def test_a_host_that_wordpress_does_not_know_leads_to_its_store(staged: Staged) 
 # -- what may leave --------------------------------------------------------------------------------------------------
 
 
-def wp(staged: Staged, code: str, domain: str = NORTH) -> str:
-    return staged.lab.managed.wordpress["staging"].cli("eval", code, url=f"http://{domain}/")
-
-
 PROBE = """<?php
 add_action( 'crossdock_bridge_probe', static function () {
     wp_mail( 'cron@crossdock-probe.invalid', 'From a cron event', 'x' );
     wp_remote_get( 'http://cron.example/ran' );
 } );
 """
-
-
-def sites(staged: Staged) -> list[Site]:
-    return [Site("north", f"http://{NORTH}", str(staged.root)), Site("south", f"http://{SOUTH}", str(staged.root))]
 
 
 def test_staging_is_proved_harmless_and_the_proof_can_fail(restored: Staged) -> None:
@@ -346,10 +268,8 @@ def test_staging_is_proved_harmless_and_the_proof_can_fail(restored: Staged) -> 
     assert [one for one in told["provocations"] if one["left"]] == []
 
     restored.project.green("bridge", "remove", "staging", "--yes")
-    web = SiteWeb(f"{restored.lab.managed.server.address}:{addresses.HTTP_PORT}")
-    urls = {"call_url": "http://pay.example/v1/charges", "hook_url": "http://hooks.example/orders"}
-    provoked = harmless.provoke(restored.shell, web, sites(restored)[0], **urls)
-    assert {one.kind for one in provoked if one.left} >= {"mail", "gateway-call", "cron"}
+    left = {kind for kind, one in restored.provoke("north").items() if one.left}
+    assert left >= {"mail", "gateway-call", "cron"}
     subjects = restored.mails()[before[0] :]
     assert [one for one in subjects if one.startswith("Crossdock probe ")]
     assert "From a cron event" in subjects
@@ -372,20 +292,33 @@ def test_every_way_of_wp_mail_ends_at_the_guard(staged: Staged) -> None:
         wp_remote_get('http://a.example/'); wp_safe_remote_post('https://b.example/x'); download_url('http://c.example/z');
         echo json_encode([$ok, $late]);
     """
-    assert json.loads(wp(staged, code)) == [True, False]
+    assert json.loads(staged.wp(code)) == [True, False]
     assert staged.sent() == before
+
+
+RULES = """
+[environments.staging.bridge]
+mail_sink = "sink@lumen.example"
+mail_allow = ["@qa.example"]
+allowed_hosts = ["*.ok.example"]
+"""
+TO_SOME = """
+    wp_mail('ada@qa.example', 'allowed', 'm');
+    wp_mail('a@x.example', 'stranger', 'm', 'Cc: b@x.example');
+    wp_mail('a@qa.example.evil.example', 'lookalike', 'm');
+    wp_remote_get('http://api.ok.example/yes');
+    wp_remote_get('http://ok.example.evil.example/no');
+"""
 
 
 def test_the_sink_and_the_allow_list_get_mail_and_allowed_hosts_requests(restored: Staged) -> None:
     text = restored.project.config.read_text()
-    rules = '\n[environments.staging.bridge]\nmail_sink = "sink@lumen.example"\nmail_allow = ["@qa.example"]\nallowed_hosts = ["*.ok.example"]\n'
-    restored.project.config.write_text(text.replace("\n[environments.production]", rules + "\n[environments.production]"))
+    mark = "\n[environments.production]"
+    restored.project.config.write_text(text.replace(mark, RULES + mark))
     try:
         restored.project.green("bridge", "install", "staging")
         before = restored.sent()
-        wp(restored, "wp_mail('ada@qa.example', 'allowed', 'm'); wp_mail('a@x.example', 'stranger', 'm', 'Cc: b@x.example');"
-           "wp_mail('a@qa.example.evil.example', 'lookalike', 'm');"
-           "wp_remote_get('http://api.ok.example/yes'); wp_remote_get('http://ok.example.evil.example/no');")  # fmt: skip
+        restored.wp(TO_SOME)
         assert restored.mails()[before[0] :] == ["allowed", "stranger", "lookalike"]
         box = restored.lab.managed.mailbox.read_text(errors="replace")
         assert box.count("To: sink@lumen.example") == 2
@@ -395,20 +328,27 @@ def test_the_sink_and_the_allow_list_get_mail_and_allowed_hosts_requests(restore
         restored.project.config.write_text(text)
 
 
+OWN_MAILER = r"""<?php
+/* Plugin Name: Own mailer */
+function own_mailer_send() {
+    $s = fsockopen( '%s', %d );
+    foreach ( array( 'HELO x', 'MAIL FROM:<a@x.example>', 'RCPT TO:<b@x.example>', 'DATA', "own\r\n.", 'QUIT' ) as $line ) {
+        fwrite( $s, "$line\r\n" );
+        fgets( $s );
+    }
+}
+"""
+
+
 def test_a_plugin_with_a_socket_of_its_own_is_told(restored: Staged) -> None:
     """No plugin can stop another's socket: so it must be found. That it does send shows why."""
     sink = restored.lab.sinks
     folder = restored.root / "wp-content/plugins/own-mailer"
     folder.mkdir()
-    (folder / "own-mailer.php").write_text(
-        "<?php\n/* Plugin Name: Own mailer */\nfunction own_mailer_send() {\n"
-        f"    $s = fsockopen( '{sink.server.address}', {SMTP_PORT} );\n"
-        "    foreach ( array( 'HELO x', 'MAIL FROM:<a@x.example>', 'RCPT TO:<b@x.example>', 'DATA', \"Subject: own\\r\\n\\r\\nx\\r\\n.\", 'QUIT' ) as $line ) {\n"
-        '        fwrite( $s, "$line\\r\\n" ); fgets( $s );\n    }\n}\n'
-    )
+    (folder / "own-mailer.php").write_text(OWN_MAILER % (sink.server.address, SMTP_PORT))
     try:
         assert restored.status(code=0)["green"]
-        wp(restored, "activate_plugin('own-mailer/own-mailer.php');")
+        restored.wp("activate_plugin('own-mailer/own-mailer.php');")
         found = [one for one in restored.status()["findings"] if one["code"] == "mail.unguarded"]
         assert [one["place"] for one in found] == [f"http://{NORTH}: plugins/own-mailer"]
         assert "fsockopen in plugins/own-mailer/own-mailer.php:4" in found[0]["text"]
@@ -416,9 +356,9 @@ def test_a_plugin_with_a_socket_of_its_own_is_told(restored: Staged) -> None:
         assert proof.returncode == 1
         assert "mail.unguarded" in proof.stdout
         before = len(sink.mails())
-        wp(restored, "own_mailer_send();")
+        restored.wp("own_mailer_send();")
         assert len(sink.mails()) == before + 1
-        wp(restored, "deactivate_plugins('own-mailer/own-mailer.php');")
+        restored.wp("deactivate_plugins('own-mailer/own-mailer.php');")
     finally:
         shutil.rmtree(folder)
 
@@ -445,7 +385,9 @@ def test_a_file_that_is_gone_or_too_much_is_named(restored: Staged) -> None:
     assert "bridge.missing" in restored.codes()
 
 
-@pytest.mark.parametrize("damage", ["", "<?php return 1;", "<?php return array(", "<?php return array('version' => 1);"])
+@pytest.mark.parametrize(
+    "damage", ["", "<?php return 1;", "<?php return array(", "<?php return array('version' => 1);"]
+)
 def test_staging_stays_closed_without_its_configuration(restored: Staged, damage: str) -> None:
     config = restored.folder / "config.php"
     if damage:
@@ -457,7 +399,7 @@ def test_staging_stays_closed_without_its_configuration(restored: Staged, damage
         assert status == 503
         assert "crossdock bridge install" in body
     before = restored.sent()
-    wp(restored, "wp_mail('a@x.example', 's', 'm'); wp_remote_get('http://a.example/');")
+    restored.wp("wp_mail('a@x.example', 's', 'm'); wp_remote_get('http://a.example/');")
     assert restored.sent() == before
 
 
@@ -468,7 +410,7 @@ def test_staging_stays_closed_with_a_broken_file(restored: Staged, name: str) ->
     assert status == 503
     assert "its bridge is broken" in body
     before = restored.sent()
-    wp(restored, "wp_mail('a@x.example', 's', 'm'); wp_remote_get('http://a.example/');")
+    restored.wp("wp_mail('a@x.example', 's', 'm'); wp_remote_get('http://a.example/');")
     assert restored.sent() == before
     assert "bridge.missing" in restored.codes()
 
@@ -489,7 +431,8 @@ def tree(root: Path) -> dict[str, str]:
 def options(lab: Lab, environment: str) -> set[str]:
     """Names of all that WordPress keeps as a setting."""
     with lab.connect(*on.schema_of(lab, environment)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT option_name FROM wp_options UNION SELECT meta_key FROM wp_sitemeta UNION SELECT meta_key FROM wp_usermeta")
+        columns = ("option_name FROM wp_options", "meta_key FROM wp_sitemeta", "meta_key FROM wp_usermeta")
+        cursor.execute(" UNION ".join(f"SELECT {one}" for one in columns))
         return {row[0] for row in cursor.fetchall() if not re.match(r"_(site_)?transient_", row[0])}
 
 
@@ -531,99 +474,11 @@ def test_a_production_pulled_to_staging_is_guarded(staged: Staged) -> None:
         config.write_text(text.replace("<?php\n", "<?php\ndefine( 'WP_ENVIRONMENT_TYPE', 'staging' );\n", 1))
         assert production(lab, "/?pulled") == 503
         before = staged.sent()
-        lab.managed.wordpress["production"].cli("eval", "wp_mail('a@x.example', 's', 'm');", url="network.lumen.example")
+        lab.managed.wordpress["production"].cli(
+            "eval", "wp_mail('a@x.example', 's', 'm');", url="network.lumen.example"
+        )
         assert staged.sent() == before
         config.write_text(text)
         assert lab.get(address, "network.lumen.example", "/?back")[0] == 200
     finally:
         staged.project.green("bridge", "remove", "production", "--yes")
-
-
-# -- WooCommerce -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def shop(staged: Staged) -> Iterator[Staged]:
-    """South's shop on staging, with WooCommerce's real code."""
-    code = wordpress.woocommerce()
-    if code is None:
-        pytest.skip("WooCommerce's code is not there: neither in the lab's cache folder nor at wordpress.org")
-    place = staged.root / "wp-content/plugins/woocommerce"
-    shutil.copytree(code, place)
-    staged.lab.managed.server.account.own(place)
-    wp(staged, "activate_plugin('woocommerce/woocommerce.php');", SOUTH)
-    staged.signed(SOUTH, "/wp-admin/admin-ajax.php")
-    wp(staged, "update_option('woocommerce_cod_settings', ['enabled' => 'yes', 'title' => 'COD']);"
-       "update_option('woocommerce_coming_soon', 'no'); update_option('woocommerce_ship_to_countries', 'disabled');", SOUTH)  # fmt: skip
-    yield staged
-    wp(staged, "deactivate_plugins('woocommerce/woocommerce.php');", SOUTH)
-    shutil.rmtree(place)
-
-
-ADDRESS = {"first_name": "Ada", "last_name": "Berg", "address_1": "Gatan 1", "city": "Athina", "postcode": "10431",
-           "country": "GR", "state": "I", "email": "ada@shopper.example", "phone": "0"}  # fmt: skip
-
-
-def store_api(shop: Staged, method: str, path: str, token: str = "", body: Any = None) -> tuple[int, str, Any]:
-    uri = f"/wp-json/wc/store/v1/{path}"
-    raw = b"" if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json", **({"Cart-Token": token} if token else {})}
-    headers |= shop.key.headers(method, SOUTH, uri, raw)
-    status, told, text = shop.ask(method, SOUTH, uri, raw, headers)
-    return status, told.get("cart-token", token), json.loads(text)
-
-
-@pytest.mark.woocommerce
-def test_a_shopper_can_buy_behind_the_guard_and_nothing_leaves(shop: Staged) -> None:
-    made = wp(shop, """
-        $p = new WC_Product_Simple(); $p->set_name('Probe'); $p->set_regular_price('10'); $p->set_virtual(true); $p->save();
-        $h = new WC_Webhook(); $h->set_props(['name' => 'erp', 'user_id' => 1, 'topic' => 'order.created', 'secret' => 's',
-            'status' => 'active', 'delivery_url' => 'http://hooks.example/orders']); $h->save();
-        echo $p->get_id(), ' ', $h->get_id();""", SOUTH)  # fmt: skip
-    product, hook = made.split()
-    before = shop.sent()
-    status, token, _ = store_api(shop, "GET", "cart")
-    assert status == 200
-    assert store_api(shop, "POST", "cart/add-item", token, {"id": int(product), "quantity": 2})[0] == 201
-    status, _, order = store_api(shop, "POST", "checkout", token, {"billing_address": ADDRESS, "payment_method": "cod"})
-    assert status == 200, order
-    assert order["status"] == "processing"
-    assert shop.sent() == before
-    queued = wp(shop, "echo count(as_get_scheduled_actions(['hook' => 'woocommerce_deliver_webhook_async']));", SOUTH)
-    assert queued.strip() == "0"
-    wp(shop, f"wc_get_order({order['order_id']})->delete(true); wc_get_product({product})->delete(true); (new WC_Webhook({hook}))->delete(true);", SOUTH)
-
-
-@pytest.mark.woocommerce
-def test_an_orders_mail_a_webhook_and_an_action_are_provoked_and_rolled_back(shop: Staged) -> None:
-    def counted() -> list[Any]:
-        with shop.lab.connect(*on.schema_of(shop.lab, "staging")) as connection, connection.cursor() as cursor:
-            tables = ("wc_orders", "wc_webhooks", "actionscheduler_actions", "posts", "comments", "woocommerce_order_items")
-            counts = []
-            for table in tables:
-                cursor.execute(f"SELECT COUNT(*) FROM wp_3_{table}")
-                counts.append((table, cursor.fetchone()[0]))
-            return counts
-
-    before, rows = shop.sent(), counted()
-    told = json.loads(shop.project.green("bridge", "prove", "staging", "--json"))
-    mine = {one["kind"]: one for one in told["provocations"] if one["store"] == "south"}
-    assert set(mine) == {"mail", "order-mail", "webhook", "gateway", "gateway-call", "action", "cron"}
-    assert all(one["tried"] and not one["left"] for one in mine.values()), mine
-    assert shop.sent() == before
-    assert counted() == rows
-
-
-@pytest.mark.woocommerce
-def test_without_the_guard_the_same_order_and_webhook_leave(shop: Staged) -> None:
-    shop.project.green("bridge", "remove", "staging", "--yes")
-    try:
-        before = shop.sent()
-        web = SiteWeb(f"{shop.lab.managed.server.address}:{addresses.HTTP_PORT}")
-        urls = {"call_url": "http://pay.example/v1/charges", "hook_url": "http://hooks.example/orders"}
-        provoked = {one.kind: one for one in harmless.provoke(shop.shell, web, sites(shop)[1], **urls)}
-        assert {kind for kind, one in provoked.items() if one.left} >= {"mail", "order-mail", "webhook", "gateway-call", "action"}
-        assert len(shop.mails()) >= before[0] + 2
-        assert "http://hooks.example/orders" in [one["url"] for one in shop.lab.sinks.requests()[before[2] :]]
-    finally:
-        shop.project.green("bridge", "install", "staging")

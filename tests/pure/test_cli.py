@@ -78,7 +78,13 @@ def test_init_writes_a_file_that_loads(project: Path) -> None:
 
 def test_every_commented_line_of_the_template_is_good_too(project: Path, tmp_path: Path) -> None:
     text = project.read_text()
-    for name in ("[servers.database]\n", "[environments.staging.bridge]\n", "[environments.production.database]\n", "[policies.limits]\n", "[network]\n"):
+    for name in (
+        "[servers.database]\n",
+        "[environments.staging.bridge]\n",
+        "[environments.production.database]\n",
+        "[policies.limits]\n",
+        "[network]\n",
+    ):
         assert f"# {name}" in text
     lines = [
         line.removeprefix("# ") if line.startswith(("# [", '# "')) or " = " in line else line

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossdock.core.config import Config
-from crossdock.core.errors import BlockedError, CrossdockError
+from crossdock.core.errors import BlockedError
 from crossdock.core.evidence import Finding, Level, digest_of
 from crossdock.core.ports import Files, Journal, RemoteFile, Web
 from crossdock.edges.http import SiteWeb
@@ -60,8 +60,8 @@ class Bridge:
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def install(self, redirects: bytes | None = None) -> Outcome:
-        """Writes what differs and proves that it works. `redirects`: a redirects.php; None leaves the one that is there.
-        Stopped half way, the same call goes on."""
+        """Writes what differs and proves that it works. `redirects`: a redirects.php; None leaves the one that is
+        there. Stopped half way, the same call goes on."""
         places, found = self._places()
         plan = bridge.plan_sunrise(places, found)
         wanted = bridge.writes(places, self._settings(), redirects) | plan.writes
@@ -218,9 +218,8 @@ class Bridge:
         left = [f"{places.folder}/{name}" for name in self.files.digests(places.folder)]
         there = self.files.read([places.wp_config, places.sunrise, f"{places.mu_plugins}/{bridge.LOADER}"])
         for path, one in there.items():
-            if path.endswith(bridge.LOADER) or bridge.SUNRISE_MARK in one.content:
-                left.append(path)
-            elif path == places.wp_config and bridge.without_sunrise(one.content) != one.content:
+            edited = path == places.wp_config and bridge.without_sunrise(one.content) != one.content
+            if edited or path.endswith(bridge.LOADER) or bridge.SUNRISE_MARK in one.content:
                 left.append(path)
         for path in left:
             yield Finding("bridge.left", Level.FAIL, path, "is still there", "remove it by hand")
