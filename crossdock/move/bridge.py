@@ -199,6 +199,12 @@ def _require_lines() -> tuple[str, ...]:
     return (f"if ( is_readable( {aliases} ) ) {{ require {aliases}; }}",)
 
 
+def steps(places: Places) -> tuple[str, ...]:
+    """What a person does where neither file can be written."""
+    put = f"put a sunrise.php to {places.sunrise}, holding: <?php {_require_lines()[0]}"
+    return put, f"in {places.wp_config}, above its other lines: {SUNRISE_LINES[1]}"
+
+
 def defines_sunrise(config: bytes) -> bool:
     """Whether wp-config.php sets SUNRISE already, by our lines or its own."""
     return re.search(rb"^[^\n/#*]*define\s*\(\s*['\"]SUNRISE['\"]", config, re.MULTILINE) is not None

@@ -332,7 +332,8 @@ OWN_MAILER = r"""<?php
 /* Plugin Name: Own mailer */
 function own_mailer_send() {
     $s = fsockopen( '%s', %d );
-    foreach ( array( 'HELO x', 'MAIL FROM:<a@x.example>', 'RCPT TO:<b@x.example>', 'DATA', "own\r\n.", 'QUIT' ) as $line ) {
+    $lines = array( 'HELO x', 'MAIL FROM:<a@x.example>', 'RCPT TO:<b@x.example>', 'DATA', "own\r\n.", 'QUIT' );
+    foreach ( $lines as $line ) {
         fwrite( $s, "$line\r\n" );
         fgets( $s );
     }
@@ -436,6 +437,11 @@ def options(lab: Lab, environment: str) -> set[str]:
         return {row[0] for row in cursor.fetchall() if not re.match(r"_(site_)?transient_", row[0])}
 
 
+def nonces(lab: Lab) -> set[Path]:
+    """What bridges keep beside WordPress: a folder of used nonces for each."""
+    return set(lab.managed.server.tmp.glob("crossdock-bridge-*"))
+
+
 def production(lab: Lab, path: str = "/") -> int:
     return lab.get(lab.managed.server.address, "network.lumen.example", path)[0]
 
@@ -443,7 +449,7 @@ def production(lab: Lab, path: str = "/") -> int:
 def test_production_stays_open_whatever_breaks_and_removal_leaves_no_trace(staged: Staged) -> None:
     lab, root = staged.lab, staged.lab.managed.root("production")
     production(lab)  # WordPress writes some options at its first visit
-    before, settings, temporary = tree(root), options(lab, "production"), set(Path("/tmp").glob("crossdock-bridge-*"))
+    before, settings, temporary = tree(root), options(lab, "production"), nonces(lab)
     told = json.loads(staged.project.green("bridge", "install", "production", "--json"))
     assert told["domains"]["http://network.lumen.example"]["guard"]["on"] is False
     assert production(lab) == 200
@@ -458,7 +464,7 @@ def test_production_stays_open_whatever_breaks_and_removal_leaves_no_trace(stage
     staged.project.green("bridge", "remove", "production", "--yes")
     assert tree(root) == before
     assert options(lab, "production") == settings
-    assert set(Path("/tmp").glob("crossdock-bridge-*")) == temporary
+    assert nonces(lab) == temporary
     assert production(lab) == 200
 
 

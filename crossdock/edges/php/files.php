@@ -19,6 +19,9 @@ function crossdock_write($file)
 {
     list($path, $content) = [$file['path'], base64_decode($file['content'], true)];
     $folder = dirname($path);
+    if ($file['like'] === $path && function_exists('posix_geteuid') && is_file($path) && fileowner($path) !== posix_geteuid()) {
+        return 'it belongs to another account, and would be ours afterwards';
+    }
     if (!is_dir($folder) && !mkdir($folder, 0755, true) && !is_dir($folder)) {
         return crossdock_why('its folder can\'t be made');
     }

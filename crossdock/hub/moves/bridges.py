@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossdock.core.config import Config
-from crossdock.core.errors import BlockedError
+from crossdock.core.errors import BlockedError, TargetError
 from crossdock.core.evidence import Finding, Level, digest_of
 from crossdock.core.ports import Files, Journal, RemoteFile, Web
 from crossdock.edges.http import SiteWeb
@@ -63,8 +63,7 @@ class Bridge:
         """Writes what differs and proves that it works. `redirects`: a redirects.php; None leaves the one that is
         there. Stopped half way, the same call goes on."""
         places, found = self._places()
-        plan = bridge.plan_sunrise(places, found)
-        wanted = bridge.writes(places, self._settings(), redirects) | plan.writes
+        wanted = bridge.writes(places, self._settings(), redirects)
         there = self.files.read(list(wanted))
         changes = {path: one for path, one in wanted.items() if not _same(there.get(path), one)}
         began = places.mu_plugins not in found
@@ -74,10 +73,8 @@ class Bridge:
         stale = self._stale(places)
         self.files.remove(stale)
         made = Outcome(changed=[*changes, *stale])
-        made.findings += [
-            Finding("bridge.step", Level.WARN, places.wp_config, "a person has to add what can't be written", line)
-            for line in plan.steps
-        ]
+        if self.target.installation.multisite:
+            self._write_sunrise(made, places, bridge.plan_sunrise(places, found))
         expected = self._expected(places, redirects)
         self._prove(made, expected, fresh=bool(changes))
         if self.environment == "staging":
@@ -115,6 +112,9 @@ class Bridge:
         places, _ = self._places()
         mapped = self._mapped()
         sites = [Site(store, url, self.target.installation.root) for url, store in mapped.items() if store]
+        if not sites:
+            way_out = "crossdock move copy --to staging"
+            raise BlockedError("no store answers there yet", where=f"environment {self.environment}", way_out=way_out)
         made = harmless.check(self.target.shell, self._signed(), key, sites, self._expected(places, None))
         for one in made.findings:
             self.journal.finding(one, step=f"bridge.prove {self.environment}")
@@ -144,6 +144,17 @@ class Bridge:
         made.findings += self._traces(places)
         self._keep("bridge.remove", made, {"files": len(made.changed)})
         return made
+
+    def _write_sunrise(self, made: Outcome, places: Places, plan: bridge.SunrisePlan) -> None:
+        """What is for a person becomes a finding: the bridge works without it, but for the stores' other names."""
+        steps = plan.steps
+        try:
+            self.files.write(plan.writes)
+            made.changed += plan.writes
+        except TargetError as error:
+            steps = (f"{error}", *bridge.steps(places))
+        told = "other host names of the stores need lines that we can't write"
+        made.findings += [Finding("bridge.step", Level.WARN, places.wp_config, told, line) for line in steps]
 
     # -- what is there -------------------------------------------------------------------------------------------
 
@@ -180,7 +191,7 @@ class Bridge:
 
     def _blogs(self) -> dict[str, int]:
         table = quoted(self.target.installation.table_prefix + "blogs")
-        sql = f"SELECT domain, blog_id FROM {table} WHERE deleted = 0 AND archived = '0' ORDER BY blog_id"
+        sql = f"SELECT domain, blog_id FROM {table} WHERE path = '/' AND deleted = 0 ORDER BY blog_id"
         rows = over(self.target.database.open_target, lambda session: session.query(sql))
         return {text(row[0]): int(row[1] or 0) for row in rows}
 

@@ -243,7 +243,8 @@ final class Crossdock_Bridge_Health {
 	}
 
 	/**
-	 * Whether a method of a class is the last to speak on a hook.
+	 * Whether a method of a class is the last to speak on a hook. Mail and HTTP go behind latecomers by themselves, when
+	 * they are first asked: there it is enough to be among the last.
 	 *
 	 * @param string $hook  The hook.
 	 * @param string $owner The class.
@@ -254,8 +255,11 @@ final class Crossdock_Bridge_Health {
 		if ( empty( $wp_filter[ $hook ]->callbacks[ PHP_INT_MAX ] ) ) {
 			return false;
 		}
-		$last = end( $wp_filter[ $hook ]->callbacks[ PHP_INT_MAX ] );
-		return is_array( $last['function'] ) && is_object( $last['function'][0] ) && get_class( $last['function'][0] ) === $owner;
+		$ours = array();
+		foreach ( $wp_filter[ $hook ]->callbacks[ PHP_INT_MAX ] as $one ) {
+			$ours[] = is_array( $one['function'] ) && is_object( $one['function'][0] ) && get_class( $one['function'][0] ) === $owner;
+		}
+		return method_exists( $owner, 'come_last' ) || method_exists( $owner, 'stop_first' ) ? in_array( true, $ours, true ) : end( $ours );
 	}
 
 	/**

@@ -45,7 +45,7 @@ final class Crossdock_Bridge_Http {
 	 * same again, for who removes our filters.
 	 */
 	public function start() {
-		add_filter( 'pre_http_request', array( $this, 'stop' ), PHP_INT_MIN, 3 );
+		add_filter( 'pre_http_request', array( $this, 'stop_first' ), PHP_INT_MIN, 3 );
 		add_filter( 'pre_http_request', array( $this, 'stop' ), PHP_INT_MAX, 3 );
 		add_filter( 'http_request_args', array( $this, 'sign' ), PHP_INT_MAX, 2 );
 		if ( ! defined( 'WP_HTTP_BLOCK_EXTERNAL' ) ) {
@@ -54,6 +54,20 @@ final class Crossdock_Bridge_Http {
 		if ( ! defined( 'WP_ACCESSIBLE_HOSTS' ) ) {
 			define( 'WP_ACCESSIBLE_HOSTS', implode( ',', $this->config->get( 'allowed_hosts' ) ) );
 		}
+	}
+
+	/**
+	 * As stop(), and goes behind whoever hooked in at the last priority after us. Fail-closed.
+	 *
+	 * @param false|array|WP_Error $answer What nobody has answered yet.
+	 * @param array                $args   The request.
+	 * @param string               $url    Its address.
+	 * @return false|array|WP_Error
+	 */
+	public function stop_first( $answer, $args, $url ) {
+		remove_filter( 'pre_http_request', array( $this, 'stop' ), PHP_INT_MAX );
+		add_filter( 'pre_http_request', array( $this, 'stop' ), PHP_INT_MAX, 3 );
+		return $this->stop( $answer, $args, $url );
 	}
 
 	/**

@@ -33,13 +33,24 @@ final class Crossdock_Bridge_Mail {
 	}
 
 	/**
-	 * Fail-closed, each of the four: an address that can't be read is not allowed, and without a usable configuration
-	 * none is. pre_wp_mail is asked first and last, so that a plugin that sends from this filter comes too late.
+	 * Fail-closed, all of them: an address that can't be read is not allowed, and without a usable configuration none
+	 * is. pre_wp_mail is asked first and last, so that a plugin that sends from this filter comes too late.
 	 */
 	public function start() {
 		add_filter( 'wp_mail', array( $this, 'replace_recipients' ), PHP_INT_MAX );
 		add_filter( 'pre_wp_mail', array( $this, 'stop' ), PHP_INT_MIN, 2 );
 		add_filter( 'pre_wp_mail', array( $this, 'stop' ), PHP_INT_MAX, 2 );
+		add_action( 'phpmailer_init', array( $this, 'come_last' ), PHP_INT_MIN );
+		add_action( 'phpmailer_init', array( $this, 'clear' ), PHP_INT_MAX );
+	}
+
+	/**
+	 * Goes behind whoever hooked in at the last priority after us. Fail-closed.
+	 */
+	public function come_last() {
+		remove_filter( 'pre_wp_mail', array( $this, 'stop' ), PHP_INT_MAX );
+		add_filter( 'pre_wp_mail', array( $this, 'stop' ), PHP_INT_MAX, 2 );
+		remove_action( 'phpmailer_init', array( $this, 'clear' ), PHP_INT_MAX );
 		add_action( 'phpmailer_init', array( $this, 'clear' ), PHP_INT_MAX );
 	}
 
@@ -50,6 +61,7 @@ final class Crossdock_Bridge_Mail {
 	 * @return array
 	 */
 	public function replace_recipients( $mail ) {
+		$this->come_last();
 		$dropped = 0;
 		$to      = $this->allowed_of( isset( $mail['to'] ) ? $mail['to'] : '', $dropped );
 		$lines   = array();
