@@ -45,9 +45,7 @@ class Staged:
 
     @property
     def key(self) -> BridgeKey:
-        found = bridge_secrets.known_key(self.config, "staging")
-        assert found is not None
-        return found
+        return bridge_secrets.key(self.config, "staging")
 
     @property
     def basic(self) -> dict[str, str]:

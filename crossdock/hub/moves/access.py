@@ -63,8 +63,8 @@ def _target(config: Config, name: str, stack: ExitStack) -> Target:
     host = shell(name, environment)
     facts = read_wordpress(host, environment.root)
     endpoint, transport = _database(host, environment, facts, stack)
-    # Signed, so that the login before a guarded staging lets us in.
-    web = SiteWeb(environment.http, key=bridge_secrets.known_key(config, name))
+    # Signed from the beginning, so that the login before a staging which gets its bridge meanwhile lets us in.
+    web = SiteWeb(environment.http, key=bridge_secrets.key(config, name))
     return Target(name, host, endpoint, facts.installation, web, transport, environment.scheme)
 
 

@@ -22,12 +22,6 @@ def folder(config: Config, environment: str) -> Path:
     return config.state / "bridge" / environment
 
 
-def known_key(config: Config, environment: str) -> BridgeKey | None:
-    """The key of a bridge that was installed from this project, if there is one."""
-    path = folder(config, environment) / "key"
-    return BridgeKey.of(SecretRef(f"file:{path}").reveal()) if path.exists() else None
-
-
 def key(config: Config, environment: str) -> BridgeKey:
     """The environment's key, made at the first call."""
     path = folder(config, environment) / "key"

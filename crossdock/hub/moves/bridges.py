@@ -56,6 +56,7 @@ class Bridge:
         self.place = config.environments[self.environment]
         self.files: Files = RemoteFiles(target.shell)
         self.plain: Web = SiteWeb(self.place.http)
+        self.key = bridge_secrets.key(config, self.environment)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -101,21 +102,16 @@ class Bridge:
         return made
 
     def prove_harmless(self) -> Harmless:
-        """Provokes every store of this staging. Errors: BlockedError for production, or without a bridge."""
-        key = bridge_secrets.known_key(self.config, self.environment)
-        if self.environment != "staging" or key is None:
-            raise BlockedError(
-                "only a staging with a bridge is provoked",
-                where=f"environment {self.environment}",
-                way_out="crossdock bridge install staging",
-            )
+        """Provokes every store of this staging. Errors: BlockedError for production, or before a copy."""
+        where = f"environment {self.environment}"
+        if self.environment != "staging":
+            raise BlockedError("only staging is provoked", where=where, way_out="crossdock bridge prove staging")
         places, _ = self._places()
         mapped = self._mapped()
         sites = [Site(store, url, self.target.installation.root) for url, store in mapped.items() if store]
         if not sites:
-            way_out = "crossdock move copy --to staging"
-            raise BlockedError("no store answers there yet", where=f"environment {self.environment}", way_out=way_out)
-        made = harmless.check(self.target.shell, self._signed(), key, sites, self._expected(places, None))
+            raise BlockedError("no store answers there yet", where=where, way_out="crossdock move copy --to staging")
+        made = harmless.check(self.target.shell, self.target.web, self.key, sites, self._expected(places, None))
         for one in made.findings:
             self.journal.finding(one, step=f"bridge.prove {self.environment}")
         data = {**made.figures(), "stores": len(sites), "proved": made.proved}
@@ -126,10 +122,8 @@ class Bridge:
     def remove(self) -> Outcome:
         """Takes everything of ours away and proves that it is gone: files, sunrise.php, the lines of wp-config.php."""
         places, found = self._places()
-        key = bridge_secrets.known_key(self.config, self.environment)
-        if key is not None:
-            for url in list(self._mapped())[:1]:
-                health.ask_health(self.plain, key, url, query="forget")
+        for url in list(self._mapped())[:1]:
+            health.ask_health(self.plain, self.key, url, query="forget")
         made = Outcome()
         config = found.get(places.wp_config)
         if config is not None and (restored := bridge.without_sunrise(config.content)) != config.content:
@@ -169,7 +163,7 @@ class Bridge:
 
     def _settings(self) -> BridgeSettings:
         rules, staging = self.place.bridge, self.environment == "staging"
-        nothing = BridgeSettings(self.environment, bridge_secrets.key(self.config, self.environment))
+        nothing = BridgeSettings(self.environment, self.key)
         hosts = tuple(sorted(store.domains["staging"] for store in self.config.stores))
         if not staging:
             return replace(nothing, staging_hosts=hosts)
@@ -237,13 +231,9 @@ class Bridge:
 
     # -- proofs --------------------------------------------------------------------------------------------------
 
-    def _signed(self) -> Web:
-        return SiteWeb(self.place.http, key=bridge_secrets.key(self.config, self.environment))
-
     def _ask(self, made: Outcome, expected: Expected, *, scan: bool = False) -> None:
-        key = bridge_secrets.key(self.config, self.environment)
         for url in self._mapped():
-            answer = health.ask_health(self.plain, key, url, query="scan" if scan else "")
+            answer = health.ask_health(self.plain, self.key, url, query="scan" if scan else "")
             made.answers[url] = answer
             made.findings += health.findings(answer, expected)
 
@@ -256,7 +246,7 @@ class Bridge:
         self._ask(made, replace(expected, config=""))
         for answer in made.answers.values():
             if not answer.problem:
-                made.findings += health.visit(self.plain, self._signed(), answer, expected, self._login())
+                made.findings += health.visit(self.plain, self.target.web, answer, expected, self._login())
         for store in self.config.stores:
             domain = store.domains[self.environment]
             if domain not in expected.blogs:
