@@ -158,22 +158,25 @@ def _read(path: Path) -> bytes:
 def _print_outcome(made: Outcome) -> None:
     rows = [_row(url, one) for url, one in made.answers.items()]
     if rows:
-        print_table(["Domain", "Bridge", "WordPress", "WooCommerce", "PHP", "Guard", "Cron", "Mail", "Redirects"], rows)
+        print_table(["Domain", "Runs", "Guard", "Cron", "Mail", "Redirects"], rows)
     print_findings(made.findings)
     out.print("GREEN" if made.green else "RED", style="bold green" if made.green else "bold red")
 
 
 def _row(url: str, one: Health) -> list[object]:
+    domain = url.partition("://")[2]
     if one.problem:
-        return [url, one.problem, "", "", "", "", "", "", ""]
-    versions, table = one.part("versions"), one.part("redirects")
-    mail = one.part("mail")
+        return [domain, one.problem, "", "", "", ""]
+    versions, table, mail = one.part("versions"), one.part("redirects"), one.part("mail")
+    runs = f"WordPress {versions.get('wordpress')}, PHP {versions.get('php')}"
     return [
-        url, one.part("bridge").get("version"), versions.get("wordpress"), versions.get("woocommerce") or "-",
-        versions.get("php"), "on" if one.part("guard").get("on") else "off", one.part("cron").get("runner"),
+        domain,
+        runs + (f", WooCommerce {versions['woocommerce']}" if versions.get("woocommerce") else ""),
+        "on" if one.part("guard").get("on") else "off",
+        one.part("cron").get("runner"),
         ("sink" if mail.get("sink") else "blocked") if mail.get("guarded") else "open",
-        f"{table.get('exact')} and {table.get('patterns')} patterns",
-    ]  # fmt: skip
+        f"{table.get('exact')}, {table.get('patterns')} patterns",
+    ]
 
 
 def print_harmless(made: Harmless) -> None:

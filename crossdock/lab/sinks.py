@@ -4,13 +4,15 @@ proxy of the managed host's PHP, so that any host name leads to it."""
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from crossdock.lab.addresses import HTTP_PORT
 from crossdock.lab.processes import Daemon, Part, tcp_answers
-from crossdock.lab.server import Server, program
+from crossdock.lab.server import SEARCH_PATH, Server
 
 SMTP_PORT = 2525
 SERVER_NAME = "sinks"
@@ -36,7 +38,7 @@ class Sinks(Part):
                 server=self.server.name,
                 name="sinks",
                 address=f"{address}:{SMTP_PORT},{HTTP_PORT}",
-                argv=[program("python3"), "-I", str(self._program), address, str(SMTP_PORT), str(HTTP_PORT),
+                argv=[_python(), "-I", str(self._program), address, str(SMTP_PORT), str(HTTP_PORT),
                       str(self.server.log)],
                 log=self.server.log / "sinks.log",
                 ready=lambda: tcp_answers(address, SMTP_PORT) and tcp_answers(address, HTTP_PORT),
@@ -54,6 +56,11 @@ class Sinks(Part):
     @property
     def _program(self) -> Path:
         return self.server.bin / "sink_server.py"
+
+
+def _python() -> str:
+    """The system's Python: the one that runs us may lie in a home folder which the lab's account can't enter."""
+    return shutil.which("python3", path=SEARCH_PATH) or sys.executable
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

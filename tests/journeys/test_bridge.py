@@ -38,11 +38,15 @@ def redirects(post: int) -> bytes:
                 "/alte-jacken/": [301, f"{base}/new-jackets/"],
                 "/gone/": [410, "No longer <sold>"],
                 "/?product_id=5": [301, f"{base}/?p={post}"],
-                "/wp-admin/": [301, f"{base}/taken/"],
                 "/taken/": [301, f"{base}/new-jackets/"],
             },
         },
-        "patterns": {NORTH: [["~^/shop/artikel-([0-9]+)\\.html$~", 301, f"{base}/?p=$1"]]},
+        "patterns": {
+            NORTH: [
+                ["~^/shop/artikel-([0-9]+)\\.html$~", 301, f"{base}/?p=$1"],
+                ["~^/wp-(admin/|login)~", 301, f"{base}/taken/"],
+            ]
+        },
         "hosts": {ALIAS: base},
     }
     return f"<?php return {bridge.php_value(table)};\n".encode()
@@ -88,7 +92,7 @@ def test_status_is_green_and_tells_what_runs(staged: Staged) -> None:
     assert north["cron"]["runner"] == "blocked"
     assert north["mail"] == {"guarded": True, "sink": False, "allowed": 0, "replaced_by": "", "sendmail": True}
     assert all(north["guard"].values())
-    assert north["redirects"]["exact"] == 5
+    assert north["redirects"]["exact"] == 4
     assert north["active"]["mu_plugins"] == ["crossdock-bridge.php"]
     assert north["bridge"]["nonces"] == "new"
 

@@ -114,7 +114,7 @@ class Bridge:
         made = harmless.check(self.target.shell, self.target.web, self.key, sites, self._expected(places, None))
         for one in made.findings:
             self.journal.finding(one, step=f"bridge.prove {self.environment}")
-        data = {**made.figures(), "stores": len(sites), "proved": made.proved}
+        data: dict[str, Any] = {**made.figures(), "stores": len(sites), "proved": made.proved}
         data["provocations"] = [f"{one.store} {one.kind}: {one.told}" for one in made.provocations]
         self.journal.receipt("bridge.prove", self.environment, data)
         return made
