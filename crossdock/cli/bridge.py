@@ -156,27 +156,24 @@ def _read(path: Path) -> bytes:
 
 
 def _print_outcome(made: Outcome) -> None:
-    rows = [_row(url, one) for url, one in made.answers.items()]
-    if rows:
-        print_table(["Domain", "Runs", "Guard", "Cron", "Mail", "Redirects"], rows)
+    for url, one in made.answers.items():
+        out.print(f"{url.partition('://')[2]}: {_line(one)}", markup=False)
     print_findings(made.findings)
     out.print("GREEN" if made.green else "RED", style="bold green" if made.green else "bold red")
 
 
-def _row(url: str, one: Health) -> list[object]:
-    domain = url.partition("://")[2]
+def _line(one: Health) -> str:
+    """One domain in a line: a table would fold the names of domains."""
     if one.problem:
-        return [domain, one.problem, "", "", "", ""]
+        return one.problem
     versions, table, mail = one.part("versions"), one.part("redirects"), one.part("mail")
-    runs = f"WordPress {versions.get('wordpress')}, PHP {versions.get('php')}"
-    return [
-        domain,
-        runs + (f", WooCommerce {versions['woocommerce']}" if versions.get("woocommerce") else ""),
-        "on" if one.part("guard").get("on") else "off",
-        one.part("cron").get("runner"),
-        ("sink" if mail.get("sink") else "blocked") if mail.get("guarded") else "open",
-        f"{table.get('exact')}, {table.get('patterns')} patterns",
-    ]
+    shop = f", WooCommerce {versions['woocommerce']}" if versions.get("woocommerce") else ""
+    goes = ("to the sink" if mail.get("sink") else "blocked") if mail.get("guarded") else "open"
+    guard = "on" if one.part("guard").get("on") else "off"
+    return (
+        f"WordPress {versions.get('wordpress')}{shop}, PHP {versions.get('php')}; guard {guard}, mail {goes}, "
+        f"cron {one.part('cron').get('runner')}; {table.get('exact')} redirects and {table.get('patterns')} patterns"
+    )
 
 
 def print_harmless(made: Harmless) -> None:
