@@ -28,12 +28,13 @@ ALIAS = "www.north.staging.lumen.example"
 
 @dataclass
 class Staged:
-    """A staging with a copy and a bridge."""
+    """A staging with a copy and a bridge. `redirects`: the redirects.php that is installed; `post`: a published one."""
 
     lab: Lab
     project: on.Project
     config: Config
-    post: int
+    redirects: Path | None = None
+    post: int = 0
 
     @property
     def root(self) -> Path:
@@ -74,14 +75,16 @@ class Staged:
         finally:
             connection.close()
 
+    def install(self) -> None:
+        """`crossdock bridge install staging`, which must be green."""
+        table = ["--redirects", str(self.redirects)] if self.redirects else []
+        assert "GREEN" in self.project.green("bridge", "install", "staging", *table)
+
     def status(self, *, code: int = 1) -> dict[str, Any]:
         done = self.project.run("bridge", "status", "staging", "--json")
         assert done.returncode == code, done.stdout + done.stderr
         told: dict[str, Any] = json.loads(done.stdout)
         return told
-
-    def codes(self) -> set[str]:
-        return {one["code"] for one in self.status()["findings"]}
 
     def mails(self) -> list[str]:
         """The subjects of what PHP's mail() has sent so far."""
