@@ -32,8 +32,7 @@ def shop(lab_gateway: Lab) -> Iterator[Staged]:
     shutil.copytree(code, place)
     lab_gateway.managed.server.account.own(place)
     project.green("move", "run", "--until", "copy staging")
-    project.green("bridge", "install", "staging")
-    made = Staged(lab_gateway, project, load(project.config), 0)
+    made = Staged(lab_gateway, project, load(project.config))
     made.wp("activate_plugin('woocommerce/woocommerce.php');", SOUTH)
     made.signed(SOUTH, "/wp-admin/admin-ajax.php")
     made.wp(SETTINGS, SOUTH)
@@ -116,4 +115,4 @@ def test_without_the_guard_the_same_order_and_webhook_leave(shop: Staged) -> Non
         assert len(shop.mails()) >= before[0] + 2
         assert "http://hooks.example/orders" in [one["url"] for one in shop.lab.sinks.requests()[before[2] :]]
     finally:
-        shop.project.green("bridge", "install", "staging")
+        shop.install()
