@@ -105,6 +105,24 @@ def _address(value: str) -> str:
     return value
 
 
+def _mail_entry(value: str) -> str:
+    if not re.fullmatch(r"[^@\s,;<>\"]*@[^@\s,;<>\"]+", value):
+        raise _wrong(f'"{value}" is neither an e-mail address nor a @domain', "write qa@example.com or @example.com")
+    return value.lower()
+
+
+def _host_entry(value: str) -> str:
+    if not re.fullmatch(r"(?:\*\.)?[A-Za-z0-9.-]+|[0-9a-fA-F:]+", value):
+        raise _wrong(f'"{value}" is no host name', "write api.example.com or *.example.com, without scheme and path")
+    return value.lower()
+
+
+def _code_folder(value: str) -> str:
+    if not re.fullmatch(r"(?:plugins|mu-plugins|themes)/[^/\s]+", value):
+        raise _wrong(f'"{value}" names no code', "write it as the finding does: plugins/NAME or themes/NAME")
+    return value
+
+
 def _folder_of(info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("folder", "."))
 
@@ -137,6 +155,9 @@ Address = Annotated[Text, AfterValidator(_address)]
 FolderName = Annotated[Text, AfterValidator(_folder_name)]
 Pattern = Annotated[Text, AfterValidator(_pattern)]
 LocalPath = Annotated[Path, PlainValidator(_local_path)]
+MailEntry = Annotated[Text, AfterValidator(_mail_entry)]
+HostEntry = Annotated[Text, AfterValidator(_host_entry)]
+CodeFolder = Annotated[Text, AfterValidator(_code_folder)]
 Secret = Annotated[SecretRef, PlainValidator(_secret)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Positive = Annotated[StrictInt, Field(ge=1)]
@@ -189,6 +210,19 @@ class Server(Place):
     )
 
 
+class BridgeRules(Model):
+    """What the bridge's guard asks for and lets through. Without a password one is made, and kept with the state."""
+
+    login_user: Text = Field(default="staging", description="user name of the login in front of staging")
+    login_password: Secret | None = Field(default=None, description="a reference; default: one is made")
+    mail_sink: Email | None = Field(default=None, description="address that gets every mail of staging; default: none")
+    mail_allow: tuple[MailEntry, ...] = Field(default=(), description="addresses and @domains that may get mail")
+    allowed_hosts: tuple[HostEntry, ...] = Field(default=(), description="hosts that requests may leave to")
+    trusted: tuple[CodeFolder, ...] = Field(
+        default=(), description="code that may pass the guard's hooks, because a person has looked at it"
+    )
+
+
 class Environment(Place):
     """Staging or production of the target. `http` is None where DNS already leads there."""
 
@@ -196,6 +230,7 @@ class Environment(Place):
         default=None, description="address where the mapped domains answer before DNS points there"
     )
     scheme: Literal["http", "https"] = Field(default="https", description="scheme of the target's URLs")
+    bridge: BridgeRules = Field(default_factory=BridgeRules, description="what the bridge's guard lets through")
 
 
 class Store(Model):
@@ -370,6 +405,7 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("network",): Network,
     ("environments",): Environment,
     ("environments", "database"): DatabaseAccess,
+    ("environments", "bridge"): BridgeRules,
     ("people",): Person,
     ("policies",): Policies,
     ("policies", "limits"): Limits,

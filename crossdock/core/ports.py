@@ -104,8 +104,40 @@ class Database(Protocol):
 class Web(Protocol):
     """Fetches pages from one environment's address by the mapped domain."""
 
-    def get(self, url: str) -> tuple[int, str, dict[str, str]]:
-        """Status, body, headers (lower-case names). Redirects are not followed."""
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[int, str, dict[str, str]]:
+        """Status, body, headers (lower-case names). Redirects are not followed. `headers` are sent besides our own."""
+        ...
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on a server, whole. `mode` holds the permission bits; `like` names a file there whose group and mode a
+    written one takes over instead."""
+
+    content: bytes = field(repr=False)
+    mode: int = 0o644
+    like: str = ""
+
+
+class Files(Protocol):
+    """Small files on one server, by absolute path."""
+
+    def read(self, paths: Sequence[str]) -> dict[str, RemoteFile]:
+        """Those of the files that are there; a folder is told without content."""
+        ...
+
+    def digests(self, folder: str) -> dict[str, str]:
+        """SHA-256 of each file below a folder, by its path relative to it; nothing where there is no such folder."""
+        ...
+
+    def write(self, files: Mapping[str, RemoteFile]) -> None:
+        """Writes files in this order, each whole or not at all, and the folders they need.
+
+        Errors: TargetError naming the path and why; what was written before it stays."""
+        ...
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Removes files, and folders that are empty, in this order. What is not there is fine. Errors: TargetError."""
         ...
 
 

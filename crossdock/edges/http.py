@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ import httpx
 
 from crossdock import __version__
 from crossdock.core.errors import AccessError
+from crossdock.core.signing import BridgeKey
 
 _MAX_BODY_BYTES = 10 << 20
 
@@ -18,36 +20,43 @@ _MAX_BODY_BYTES = 10 << 20
 class SiteWeb:
     """Fetches by connecting to `address` ('host:port'; None: wherever DNS leads) with the URL's Host and SNI.
 
-    Satisfies core.ports.Web.
+    With `key` each request is signed, so that the login of a guarded staging lets it in. Satisfies core.ports.Web.
     """
 
     address: str | None = None
     timeout_seconds: float = 30
+    key: BridgeKey | None = None
 
-    def get(self, url: str) -> tuple[int, str, dict[str, str]]:
-        """Status, body (at most 10 MB of it), headers with lower-case names. Redirects are not followed.
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[int, str, dict[str, str]]:
+        """Status, body (at most 10 MB of it), headers with lower-case names. Redirects are not followed. `headers` are
+        sent besides our own.
 
         Errors: AccessError (nothing answers, a certificate that does not fit, too slow).
         """
-        status, body, headers = self.fetch(url)
-        encoding = re.search(r"charset=[\"']?([\w.:-]+)", headers.get("content-type", ""), re.IGNORECASE)
+        status, body, found = self.fetch(url, headers)
+        encoding = re.search(r"charset=[\"']?([\w.:-]+)", found.get("content-type", ""), re.IGNORECASE)
         try:
-            return status, body.decode(encoding[1] if encoding else "utf-8", "replace"), headers
+            return status, body.decode(encoding[1] if encoding else "utf-8", "replace"), found
         except LookupError:
-            return status, body.decode("utf-8", "replace"), headers
+            return status, body.decode("utf-8", "replace"), found
 
-    def fetch(self, url: str) -> tuple[int, bytes, dict[str, str]]:
+    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes, dict[str, str]]:
         """As `get`, with the body's bytes."""
         parts = urlsplit(url)
         host = parts.netloc
         where = parts._replace(netloc=self.address).geturl() if self.address else url
-        headers = {"Host": host, "User-Agent": f"Crossdock/{__version__}", "Accept-Encoding": "identity"}
+        sent = {
+            "Host": host,
+            "User-Agent": f"Crossdock/{__version__}",
+            "Accept-Encoding": "identity",
+            **(headers or {}),
+        }
         try:
+            if self.key:
+                sent = self.key.headers("GET", host, httpx.URL(where).raw_path.decode("ascii")) | sent
             with (
                 httpx.Client(timeout=self.timeout_seconds, follow_redirects=False, trust_env=False) as client,
-                client.stream(
-                    "GET", where, headers=headers, extensions={"sni_hostname": parts.hostname or ""}
-                ) as answer,
+                client.stream("GET", where, headers=sent, extensions={"sni_hostname": parts.hostname or ""}) as answer,
             ):
                 body = bytearray()
                 for piece in answer.iter_bytes():

@@ -80,6 +80,7 @@ def test_every_commented_line_of_the_template_is_good_too(project: Path, tmp_pat
     text = project.read_text()
     for name in (
         "[servers.database]\n",
+        "[environments.staging.bridge]\n",
         "[environments.production.database]\n",
         "[policies.limits]\n",
         "[network]\n",
