@@ -15,6 +15,7 @@ import httpx
 
 from crossdock import __version__
 from crossdock.core.ports import Answer
+from crossdock.core.signing import BridgeKey
 
 _PAGE_BYTES = 512 << 10
 _FILE_BYTES = 64 << 10
@@ -31,7 +32,8 @@ class SiteCrawler:
     """Connects to `address` ('host:port'; None: wherever DNS leads) with each URL's Host and SNI. Asks `hosts` and no
     others, whatever it is told; follows no redirect. Satisfies core.ports.Crawler.
 
-    `timeout_seconds` counts for a whole answer, so that one that trickles ends too.
+    `timeout_seconds` counts for a whole answer, so that one that trickles ends too. With `key` each request is signed, so
+    that the login of a guarded staging lets it in.
     """
 
     address: str | None
@@ -39,6 +41,7 @@ class SiteCrawler:
     requests_per_second: float = 10
     concurrency: int = 4
     timeout_seconds: float = 30
+    key: BridgeKey | None = None
 
     def ask(self, urls: Iterable[str], tell: Callable[[Answer], None]) -> None:
         """Calls `tell` with each answer, in the order in which they come. An address that is not answered is told with
@@ -146,11 +149,12 @@ class _Crawl:
     async def _fetch(self, url: str, began: float) -> Answer:
         parts = urlsplit(url)
         where = parts._replace(netloc=self.crawler.address, fragment="").geturl() if self.crawler.address else url
-        seconds = self.crawler.timeout_seconds
+        seconds, key = self.crawler.timeout_seconds, self.crawler.key
+        signed = key.headers("GET", parts.netloc, httpx.URL(where).raw_path.decode("ascii")) if key else {}
         request = httpx.Request(
             "GET", where,
             headers={"Host": parts.netloc, "User-Agent": f"Crossdock/{__version__}", "Accept": "*/*",
-                     "Accept-Encoding": "identity"},
+                     "Accept-Encoding": "identity", **signed},
             extensions={"sni_hostname": parts.hostname or "",
                         "timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
         )  # fmt: skip

@@ -18,6 +18,7 @@ from crossdock.edges.crawl import SiteCrawler
 from crossdock.formats.bridge_table import render_bridge
 from crossdock.formats.redirect_csv import parse_csv, render_csv
 from crossdock.formats.server_rules import render_apache, render_nginx
+from crossdock.hub.moves import bridge_secrets
 from crossdock.hub.moves.harvest import Harvester
 from crossdock.move import plan as plans
 from crossdock.move.map_review import Mistake, mistakes, reviewed
@@ -131,8 +132,9 @@ class Redirects:
         with _memory(memory, digest) as (known, keep):
             hosts = self.addresses.target_hosts | {row.source for row in rows if row.match == "host"}
             crawler = SiteCrawler(
-                environment.http, hosts, pace.requests_per_second, pace.concurrency, pace.timeout_seconds
-            )
+                environment.http, hosts, pace.requests_per_second, pace.concurrency, pace.timeout_seconds,
+                bridge_secrets.key(self.config, self.environment),
+            )  # fmt: skip
             result = Replay(rows, self.addresses, self.environment, crawler, self.progress, known, keep).run()
         if "replay.blocked" not in result.failed:
             memory.unlink()  # it came to its end: the next one asks everything anew
