@@ -122,8 +122,8 @@ HELD_BY_PREFIX = b"_maybe_used_by_"
 # Options that the target makes again by itself.
 REBUILT_OPTIONS = frozenset({b"rewrite_rules"})
 REBUILT_OPTION_PREFIXES = (b"_transient_", b"_site_transient_")
-# A taxonomy's tree (category_children), which WordPress keeps when a page first needs it: carried where it is there, and
-# no surprise at the target where it was not.
+# A taxonomy's tree (category_children), which WordPress keeps once a page needs it: carried where it is there, and no
+# surprise at the target where it was not.
 TREE_OPTION_SUFFIX = b"_children"
 # Scheduled events are kept under another name and released at the cutover, so that nothing runs twice.
 CRON_OPTION, HELD_CRON_OPTION = b"cron", b"crossdock_held_cron"
