@@ -22,6 +22,8 @@ _FILE_BYTES = 64 << 10
 _LONGEST_PAUSE_SECONDS = 120.0
 # So many pauses in a row without one good answer, and the host has blocked us.
 _MOST_PAUSES = 6
+# A firewall that has had enough of us drops our packets without a word.
+_MOST_SILENT = 20
 _TRIES = 4
 _SLOWEST_PER_SECOND = 0.2
 _PAGES = ("text/html", "application/xhtml")
@@ -92,6 +94,7 @@ class _Crawl:
         self.crawler, self.tell = crawler, tell
         self.pace = _Pace(crawler.requests_per_second)
         self.blocked = False
+        self.silent = 0
         limits = httpx.Limits(max_connections=crawler.concurrency, max_keepalive_connections=crawler.concurrency)
         # The transport itself: httpx's client would refuse an answer whose Location is no URL, and we have to judge it.
         self.transport = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(), limits=limits, trust_env=False)
@@ -122,6 +125,8 @@ class _Crawl:
             await self.pace.turn()
             asked_at = time.monotonic()
             answer = await self._once(url)
+            self.silent = 0 if answer.status else self.silent + 1
+            self.blocked = self.blocked or self.silent >= _MOST_SILENT
             if answer.status not in (429, 503):
                 if answer.status:
                     self.pace.accept()

@@ -278,6 +278,9 @@ def test_nobody_at_home() -> None:
     found = asked("127.0.0.1:1", "/a/")
     assert found["/a/"].status == 0
     assert "ConnectError" in found["/a/"].problem
+    many = asked("127.0.0.1:1", *(f"/{number}/" for number in range(200)))
+    assert len(many) == 200
+    assert sum(one.problem == "blocked" for one in many.values()) > 150
 
 
 def test_an_error_of_the_listener_ends_the_asking(site: tuple[str, Manners]) -> None:

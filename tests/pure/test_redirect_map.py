@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crossdock.core.evidence import Finding, Level
@@ -231,7 +231,7 @@ paths = st.sampled_from([f"/{letter}" for letter in "abcdefgh"])
 
 
 @given(st.lists(st.tuples(paths, paths), max_size=12), st.sets(paths, max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_without_a_loop_every_address_ends_in_one_hop_and_each_loop_is_found(
     pairs: list[tuple[str, str]], alive: set[str]
 ) -> None:
@@ -409,6 +409,7 @@ words = st.text(max_size=20).map(lambda text: text.replace("\0", "").encode("utf
         max_size=5,
     )
 )
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_map_survives_its_csv_and_no_cell_is_a_formula(made: list[MapRow]) -> None:
     text = render_csv(made)
     back, wrong = parse_csv(text.encode())
