@@ -213,7 +213,7 @@ def may_hold_lengths(bytes value not None):
     if text[1] == b":" or text[1] == b";" or text[0] in b" \t\n\r\0\x0b":
         return True
     while at != NULL:
-        if at > text and at[-1] == b":" and at[1] in b'"\\u':
+        if at > text and (at - 1)[0] == b":" and at[1] in b'"\\u':
             return True
         at = <const char*> memchr(at + 1, 92, end - at - 1)
     return False
