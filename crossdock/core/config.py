@@ -79,6 +79,13 @@ def _email(value: str) -> str:
     return value
 
 
+def _folder_name(value: str) -> str:
+    server, slash, name = value.rpartition("/")
+    if (slash and not server) or "/" in server or name in ("", ".", "..") or not value.isprintable():
+        raise _wrong(f'"{value}" is not a name', 'write a folder\'s or file\'s name, or "server/name"')
+    return value
+
+
 def _address(value: str) -> str:
     match = re.fullmatch(r"(?:\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(?::(\d{1,5}))?", value)
     if not match or int(match[1] or 80) not in range(1, 65536):
@@ -113,6 +120,7 @@ Domain = Annotated[Text, AfterValidator(domain_name)]
 RemoteFolder = Annotated[Text, AfterValidator(_remote_folder)]
 SshDestination = Annotated[Text, AfterValidator(_ssh_destination)]
 Email = Annotated[Text, AfterValidator(_email)]
+FolderName = Annotated[Text, AfterValidator(_folder_name)]
 Address = Annotated[Text, AfterValidator(_address)]
 LocalPath = Annotated[Path, PlainValidator(_local_path)]
 Secret = Annotated[SecretRef, PlainValidator(_secret)]
@@ -155,9 +163,10 @@ class Place(Model):
 
 
 class Server(Place):
-    """One source server: one WordPress installation."""
+    """One source server: one WordPress installation. `http` is None where DNS leads to it."""
 
     name: Slug = Field(description='the server\'s short name, as in name = "north"')
+    http: Address | None = Field(default=None, description="address where its stores answer, where DNS leads elsewhere")
 
 
 class Environment(Place):
@@ -205,6 +214,13 @@ class Policies(Model):
     limits: Limits = Field(default_factory=Limits, description="workers and chunk_rows")
 
 
+class Files(Model):
+    """What may run at the target. A name alone stands for every server; `server/name` for the one of that server."""
+
+    themes: tuple[FolderName, ...] = Field(default=(), description='themes beside each store\'s own: themes = ["acme"]')
+    plugins: tuple[FolderName, ...] = Field(default=(), description='approved plugins by folder: plugins = ["acme"]')
+
+
 class Decision(Model):
     """A person's answer to a block finding."""
 
@@ -223,6 +239,7 @@ class Config(Model):
     environments: dict[str, Environment] = Field(description="[environments.staging] and [environments.production]")
     people: tuple[Person, ...] = Field(default=(), description="who takes part")
     policies: Policies = Field(default_factory=Policies, description="what applies to all stores")
+    files: Files = Field(default_factory=Files, description="[files]: themes and plugins that may run at the target")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
     _path: Path = PrivateAttr(default=Path("crossdock.toml"))
 
@@ -315,6 +332,7 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("people",): Person,
     ("policies",): Policies,
     ("policies", "limits"): Limits,
+    ("files",): Files,
     ("decisions",): Decision,
 }
 PLAIN_WORDS = {

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from crossdock import __version__
 from crossdock.core.errors import AccessError
+from crossdock.core.ports import Answer, Certificate
 
 _MAX_BODY_BYTES = 10 << 20
 
@@ -17,41 +23,94 @@ _MAX_BODY_BYTES = 10 << 20
 class SiteWeb:
     """Fetches by connecting to `address` ('host:port'; None: wherever DNS leads) with the URL's Host and SNI.
 
-    Satisfies core.ports.Web.
+    `authority`: a file of certificates to trust (default: those of the system). Satisfies core.ports.Web.
     """
 
     address: str | None = None
     timeout_seconds: float = 30
+    authority: str | None = None
 
     def get(self, url: str) -> tuple[int, str, dict[str, str]]:
         """Status, body (at most 10 MB of it), headers with lower-case names. Redirects are not followed.
 
         Errors: AccessError (nothing answers, a certificate that does not fit, too slow).
         """
+        answer = self.ask(url)
+        return answer.status, answer.body, answer.headers
+
+    def ask(
+        self, url: str, *, form: Mapping[str, str] | None = None, cookies: Mapping[str, str] | None = None
+    ) -> Answer:
+        """As `get`, or the POST of a form; with cookies, and those that are set. Errors: AccessError."""
         parts = urlsplit(url)
-        host = parts.netloc
-        where = parts._replace(netloc=self.address).geturl() if self.address else url
-        headers = {"Host": host, "User-Agent": f"Crossdock/{__version__}", "Accept-Encoding": "identity"}
+        where = parts._replace(netloc=self._address(parts.scheme)).geturl() if self.address else url
+        headers = {"Host": parts.netloc, "User-Agent": f"Crossdock/{__version__}", "Accept-Encoding": "identity"}
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         try:
             with (
-                httpx.Client(timeout=self.timeout_seconds, follow_redirects=False, trust_env=False) as client,
+                httpx.Client(
+                    timeout=self.timeout_seconds, follow_redirects=False, trust_env=False, verify=self._trust()
+                ) as client,
                 client.stream(
-                    "GET", where, headers=headers, extensions={"sni_hostname": parts.hostname or ""}
+                    "GET" if form is None else "POST",
+                    where,
+                    data=form,
+                    headers=headers,
+                    extensions={"sni_hostname": parts.hostname or ""},
                 ) as answer,
             ):
-                body = bytearray()
-                for piece in answer.iter_bytes():
-                    body += piece
-                    if len(body) >= _MAX_BODY_BYTES:
-                        break
-                encoding = answer.charset_encoding or "utf-8"
-                text = bytes(body[:_MAX_BODY_BYTES]).decode(encoding, "replace")
-                return answer.status_code, text, {key.lower(): value for key, value in answer.headers.items()}
-        except LookupError:
-            return answer.status_code, bytes(body).decode("utf-8", "replace"), dict(answer.headers)
+                return _answer(answer)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise AccessError(
                 f"no answer: {type(error).__name__}: {error}",
                 where=f"{url} at {self.address or 'its DNS address'}",
                 way_out="check [environments.*].http in crossdock.toml, and that the host serves this domain",
             ) from error
+
+    def certificate(self, host: str) -> Certificate:
+        """What the host's certificate is worth to a browser. Errors: AccessError when nothing answers with TLS there."""
+        name, _, port = self._address("https").rpartition(":") if self.address else (host, ":", "443")
+        try:
+            with (
+                socket.create_connection((name.strip("[]"), int(port)), timeout=self.timeout_seconds) as line,
+                self._trust().wrap_socket(line, server_hostname=host) as shown,
+            ):
+                return Certificate(days_left=_days_left(shown.getpeercert() or {}))
+        except ssl.SSLCertVerificationError as error:
+            return Certificate(problem=error.verify_message or str(error))
+        except OSError as error:
+            raise AccessError(
+                f"no TLS there: {error}",
+                where=f"{host} at {name}:{port}",
+                way_out="check [environments.*].http in crossdock.toml, and that the host serves this domain",
+            ) from error
+
+    def _address(self, scheme: str) -> str:
+        """The address for a scheme: a host that answers on one of the two usual ports answers on both."""
+        host, colon, port = (self.address or "").rpartition(":")
+        if not colon or not port.isdigit():
+            host, port = self.address or "", "443"
+        usual = {"http": "80", "https": "443"}
+        return f"{host}:{usual[scheme] if port in usual.values() and scheme in usual else port}"
+
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.authority)
+
+
+def _answer(answer: httpx.Response) -> Answer:
+    body = bytearray()
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) >= _MAX_BODY_BYTES:
+            break
+    try:
+        text = bytes(body[:_MAX_BODY_BYTES]).decode(answer.charset_encoding or "utf-8", "replace")
+    except LookupError:
+        text = bytes(body[:_MAX_BODY_BYTES]).decode("utf-8", "replace")
+    headers = {key.lower(): value for key, value in answer.headers.items()}
+    return Answer(answer.status_code, text, headers, tuple(answer.headers.get_list("set-cookie")))
+
+
+def _days_left(shown: Mapping[str, Any]) -> int:
+    return int((ssl.cert_time_to_seconds(shown["notAfter"]) - time.time()) // 86400)

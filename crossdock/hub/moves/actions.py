@@ -21,6 +21,7 @@ from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
 from crossdock.move.sessions import over
+from crossdock.move.site import SiteOrder
 from crossdock.move.survey import SourceFacts, TargetFacts
 from crossdock.move.validate import Result, validate
 from crossdock.wordpress.people import Placement
@@ -108,7 +109,12 @@ class Move:
     def validate(self, environment: str) -> Result:
         """Validates one environment; a red result is kept and returned like a green one."""
         order = self._order(environment)
-        result = validate(order, self.journal, self.progress, self._judge(environment))
+        site = SiteOrder(
+            neighbours=tuple(one for one in self.access.targets if one.environment != environment),
+            approved_plugins=self.config.files.plugins,
+            approved_themes=self.config.files.themes,
+        )
+        result = validate(order, self.journal, self.progress, self._judge(environment), site)
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
         self.journal.receipt("validate", environment, data)
