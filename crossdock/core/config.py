@@ -82,7 +82,7 @@ def _email(value: str) -> str:
 def _folder_name(value: str) -> str:
     server, slash, name = value.rpartition("/")
     if (slash and not server) or "/" in server or name in ("", ".", "..") or not value.isprintable():
-        raise _wrong(f'"{value}" is not a name', 'write a folder\'s or file\'s name, or "server/name"')
+        raise _wrong(f'"{value}" is not a name', "write a folder's or file's name, or \"server/name\"")
     return value
 
 

@@ -104,8 +104,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A host's certificate. `problem` says why a browser would not trust it for that host, else empty; `days_left` until
-    it ends, negative when it has; None where it could not be read."""
+    """A host's certificate. `problem` says why a browser would not trust it for that host, else empty; `days_left`:
+    until it ends; None where it could not be read."""
 
     problem: str = ""
     days_left: int | None = None

@@ -69,7 +69,7 @@ class SiteWeb:
             ) from error
 
     def certificate(self, host: str) -> Certificate:
-        """What the host's certificate is worth to a browser. Errors: AccessError when nothing answers with TLS there."""
+        """What the host's certificate is worth to a browser. Errors: AccessError when nothing speaks TLS there."""
         name, _, port = self._address("https").rpartition(":") if self.address else (host, ":", "443")
         try:
             with (

@@ -26,8 +26,8 @@ class Side:
 
 
 def ask_wordpress(side: Side, script: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """What a script of this folder answers, after load.php has loaded WordPress. `request` travels in the argument list,
-    which others on that server may see: nothing secret belongs there.
+    """What a script of this folder answers, after load.php has loaded WordPress. `request` travels in the argument
+    list, which others on that server may see: nothing secret belongs there.
 
     Errors: AccessError; CrossdockError with what PHP or WordPress said instead of an answer.
     """
@@ -42,7 +42,7 @@ def ask_wordpress(side: Side, script: str, request: Mapping[str, Any]) -> dict[s
         said = (done.stderr or done.stdout)[-300:].decode("utf-8", "replace").strip()
         raise CrossdockError(f"{failed}: {said or 'no answer'}", where=side.url)
     found: dict[str, Any] = json.loads(answer)
-    if "error" in found and found["error"]:
+    if found.get("error"):
         raise CrossdockError(f"{failed}: {found['error']}", where=side.url)
     return found
 

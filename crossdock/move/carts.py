@@ -43,7 +43,9 @@ def _differences(where: str, cart: dict[str, Any], other: dict[str, Any] | None)
     other = other or {}
     if "error" in cart or "error" in other:
         if cart != other:
-            what = f"the cart {other.get('error', 'can be filled')}; at the source it {cart.get('error', 'can be filled')}"
+            what = (
+                f"the cart {other.get('error', 'can be filled')}; at the source it {cart.get('error', 'can be filled')}"
+            )
             yield Finding("cart.refused", Level.FAIL, where, what)
         return
     if set(cart) != set(other):

@@ -1,4 +1,4 @@
-"""Checks of each store's domain by HTTP, at the environment's own address: what shoppers and search engines meet there."""
+"""Checks of each store's domain by HTTP, at the environment's own address: what shoppers and search engines meet."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def check_rest(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
 
 
 def check_twin(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
-    """The www form of a bare domain, or the bare form of a www one, leads to the store in one permanent hop: people type
-    it, and old links name it. (Production only: nobody knows staging's.)"""
+    """The www form of a bare domain, or the bare form of a www one, leads to the store in one permanent hop: people
+    type it, and old links name it. (Production only: nobody knows staging's.)"""
     parts = urlsplit(place.store.target_url)
     twin = parts.netloc.removeprefix("www.") if parts.netloc.startswith("www.") else f"www.{parts.netloc}"
     if not place.public:
@@ -79,7 +79,7 @@ def check_twin(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
 
 
 def check_https(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
-    """http:// leads to https:// in one permanent hop: else shoppers who type the name stay on an open connection, and
+    """http:// leads to https:// in one permanent hop: else shoppers who type the name stay on an open connection and
     search engines see two stores."""
     parts = urlsplit(place.store.target_url)
     if parts.scheme != "https":

@@ -32,7 +32,7 @@ _CSS_ADDRESS = re.compile(r"url\(\s*['\"]?(http://[^'\")\s]+)|@import\s+['\"](ht
 @dataclass
 class Head:
     """One page's tags. `social` and `hreflang` hold (name, value); `data` is structured data as parsed, what can't be
-    parsed as its text; `analytics` are the IDs of accounts; `insecure` what an https page would fetch by http."""
+    parsed as its text; `analytics` are IDs of accounts; `insecure` what an https page would fetch by http."""
 
     title: str = ""
     description: str = ""
@@ -166,7 +166,8 @@ def differing(expected: Any, found: Any, place: str = "") -> list[str]:
         return [
             where
             for key in sorted({*expected, *found})
-            for where in differing(expected.get(key), found.get(key), f"{place}.{key}" if place else str(key))
+            for spot in (f"{place}.{key}" if place else str(key),)
+            for where in (differing(expected[key], found[key], spot) if key in expected and key in found else [spot])
         ]
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         return [

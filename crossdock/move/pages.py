@@ -1,5 +1,5 @@
-"""The key pages of each store on both sides: what they tell search engines, networks and analytics is equal but for what
-the plan changed. Themes' markup is not compared."""
+"""The key pages of each store on both sides: what they tell search engines, networks and analytics is equal but for
+what the plan changed. Themes' markup is not compared."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def fetch_pages(facts: SiteFacts) -> Pages:
                     pool.submit(fetch, place.source.web, url) if place.source.web else None,
                     pool.submit(fetch, place.web, place.mapped(url)),
                 )
-                for name, url in (place.here.pages if place.here else {"home": place.store.source_urls[0] + "/"}).items()
+                for name, url in (
+                    place.here.pages if place.here else {"home": place.store.source_urls[0] + "/"}
+                ).items()
                 if not _lacks_woocommerce(place, name)
             ]
             for place in facts.stores
@@ -123,7 +125,9 @@ def _compared(place: StorePlace, here: Page, there: Page, where: str) -> Iterato
     yield from _sets_compared(place, one, other, where)
     expected_data = [_mapped(place, item) for item in one.data]
     for spot in differing(expected_data, other.data)[:5]:
-        yield Finding("page.structured-data", Level.FAIL, where, f"the structured data differ at {spot or 'their number'}")
+        yield Finding(
+            "page.structured-data", Level.FAIL, where, f"the structured data differ at {spot or 'their number'}"
+        )
     if place.public and (one.robots, here.robots_header) != (other.robots, there.robots_header):
         what = f"robots: {other.robots or there.robots_header or 'nothing'}, at the source {one.robots or 'nothing'}"
         yield Finding("page.robots", Level.FAIL, where, what)

@@ -80,8 +80,8 @@ def _begin(order: Order, side: Side, request: Mapping[str, Any]) -> Account:
 
 
 def check_upload(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
-    """What is written through WordPress into the store's uploads is read by its domain: else editors' new images fail or
-    stay invisible."""
+    """What is written through WordPress into the store's uploads is read by its domain: else editors' new images fail,
+    or stay invisible."""
     name, text = f"crossdock-probe-{secrets.token_hex(8)}.txt", secrets.token_hex(32)
     side = Side(place.target.shell, place.target.installation.root, place.store.target_url)
     way_out = "see who owns the uploads folder, and what the web server serves below it"
@@ -143,7 +143,9 @@ def _dashboard(place: StorePlace, kept: Sequence[Morsel[str]]) -> Iterator[Findi
         way_out = "see the cookies' domain and path (COOKIE_DOMAIN, COOKIEPATH, ADMIN_COOKIE_PATH)"
         yield Finding("login.dashboard", Level.FAIL, url, f"answers {answer.status}{to} to who is signed in", way_out)
     if due:
-        what = "dashboard: its first visit upgrades this blog's tables to the target's WordPress, which would change rows"
+        what = (
+            "dashboard: its first visit upgrades this blog's tables to the target's WordPress, which would change rows"
+        )
         yield skipped(place.name, what)
 
 
@@ -167,4 +169,6 @@ def _keeps(one: Morsel[str], host: str) -> bool:
 def _covers(cookie_path: str, path: str) -> bool:
     """RFC 6265, 5.1.4."""
     start = cookie_path or "/"
-    return path == start or path.startswith(start if start.endswith("/") else start + "/") or path.startswith(start + "?")
+    return (
+        path == start or path.startswith(start if start.endswith("/") else start + "/") or path.startswith(start + "?")
+    )

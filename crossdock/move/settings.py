@@ -59,7 +59,9 @@ def check_sunrise(facts: SiteFacts) -> Iterator[Finding]:
     if told is None:
         return
     if told.sunrise != told.sunrise_file:
-        what = "SUNRISE is set, but there is no sunrise.php" if told.sunrise else "sunrise.php is there, but not SUNRISE"
+        what = (
+            "SUNRISE is set, but there is no sunrise.php" if told.sunrise else "sunrise.php is there, but not SUNRISE"
+        )
         yield Finding("constant.sunrise", Level.FAIL, _wp_config(facts), what, _HOST)
 
 

@@ -1,7 +1,7 @@
 """The checks of the site: asks both sides once, runs every check for the network and for each store, and counts them.
 
-A check is a function whose docstring says what fails for whom while it is red; its findings have stable codes. What can't
-be checked here is a finding of its own (site.skipped), never a silent pass.
+A check is a function whose docstring says what fails for whom while it is red; its findings have stable codes. What
+can't be checked here is a finding of its own (site.skipped), never a silent pass.
 """
 
 from __future__ import annotations
@@ -54,6 +54,14 @@ class SiteVerdict:
     @property
     def failed(self) -> int:
         return sum(one.failed for one in self.tallies.values())
+
+    @property
+    def green(self) -> bool:
+        return not self.failed
+
+    def figures(self) -> dict[str, int]:
+        skipped = sum(one.skipped for one in self.tallies.values())
+        return {"site_checks": self.checks, "site_failed": self.failed, "site_skipped": skipped}
 
     def add(self, name: str, found: Sequence[Finding]) -> None:
         """One check's findings, of the network or of one store."""
@@ -149,7 +157,9 @@ def _run(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         found += check()
     except CrossdockError as error:
-        found.append(Finding("site.unanswered", Level.FAIL, error.where or name, f"{name}: {error.what}", error.way_out))
+        found.append(
+            Finding("site.unanswered", Level.FAIL, error.where or name, f"{name}: {error.what}", error.way_out)
+        )
     return found
 
 

@@ -24,7 +24,7 @@ AT_ONCE = 4  # requests and SSH sessions: what a small host bears
 
 @dataclass(frozen=True)
 class BlogFacts:
-    """What one blog's WordPress says of itself (site.php). Hashes are keyed for this validation alone; addresses of mail
+    """What one blog's WordPress says of itself (site.php). Hashes are keyed for this validation alone; mail's addresses
     are domains; plugins are files below the plugins' folder: `plugins_set` are active, `plugins` run."""
 
     blog: int
@@ -145,7 +145,9 @@ def ask_site(order: Order, neighbours: Sequence[Target]) -> SiteFacts:
         order=order,
         rows=over(order.target.database.open_source, lambda session: _rows(order, session)),
         stores=tuple(_place(order, server, store, source, facts) for server, store, source in found_stores),
-        neighbours={one.environment: facts[n] for one in neighbours if (n := f"environment {one.environment}") in facts},
+        neighbours={
+            one.environment: facts[n] for one in neighbours if (n := f"environment {one.environment}") in facts
+        },
         runners=runners.result(),
         unread={name: one for name, one in answers.items() if isinstance(one, CrossdockError)},
     )

@@ -102,8 +102,7 @@ class Result:
             "source_urls_left": sum(sum(one.urls_left.values()) for one in verdicts),
             "things_read_by_wordpress": sum(sum(one.counts.values()) for one in self.readings),
             "homes": self.homes,
-            "site_checks": self.site.checks if self.site else 0,
-            "site_failed": self.site.failed if self.site else 0,
+            **(self.site or SiteVerdict()).figures(),
         }
 
 

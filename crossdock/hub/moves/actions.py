@@ -21,9 +21,9 @@ from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
 from crossdock.move.sessions import over
-from crossdock.move.site import SiteOrder
+from crossdock.move.site import SiteOrder, SiteVerdict, check_site
 from crossdock.move.survey import SourceFacts, TargetFacts
-from crossdock.move.validate import Result, validate
+from crossdock.move.validate import Result, placed_people, validate
 from crossdock.wordpress.people import Placement
 
 ENVIRONMENTS = ("staging", "production")
@@ -109,16 +109,24 @@ class Move:
     def validate(self, environment: str) -> Result:
         """Validates one environment; a red result is kept and returned like a green one."""
         order = self._order(environment)
-        site = SiteOrder(
-            neighbours=tuple(one for one in self.access.targets if one.environment != environment),
-            approved_plugins=self.config.files.plugins,
-            approved_themes=self.config.files.themes,
-        )
-        result = validate(order, self.journal, self.progress, self._judge(environment), site)
+        result = validate(order, self.journal, self.progress, self._judge(environment), self._site(environment))
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
         self.journal.receipt("validate", environment, data)
         return result
+
+    def check(self, environment: str) -> SiteVerdict:
+        """The checks of the site alone: quick, so that what was mended can be looked at again. No gate reads it.
+
+        Errors: BlockedError when there is no whole copy of the plan.
+        """
+        order = self._order(environment)
+        placed_people(order)
+        verdict = check_site(order, self._site(environment))
+        for one in verdict.findings:
+            self.journal.finding(one, step=f"check {environment}")
+        self.journal.receipt("check.site", environment, {"plan": order.plan.digest, **verdict.as_data()})
+        return verdict
 
     def discard(self, environment: str) -> int:
         """Takes our copy out of an environment. Returns the tables dropped."""
@@ -239,6 +247,13 @@ class Move:
             pool=worker_pool,
             workers=self.config.policies.limits.workers,
             chunk_rows=self.config.policies.limits.chunk_rows,
+        )
+
+    def _site(self, environment: str) -> SiteOrder:
+        return SiteOrder(
+            neighbours=tuple(one for one in self.access.targets if one.environment != environment),
+            approved_plugins=self.config.files.plugins,
+            approved_themes=self.config.files.themes,
         )
 
     def _judge(self, environment: str) -> JudgeFactory:
