@@ -46,7 +46,7 @@ class Head:
 
 
 def read_head(url: str, text: str) -> Head:
-    """The tags of a page; addresses in them made absolute by its `url`. Any text will do: what is not there is empty."""
+    """The tags of a page; addresses made absolute by its `url`. Any text will do: what is not there is empty."""
     reader = _Reader(url)
     reader.feed(text)
     reader.close()

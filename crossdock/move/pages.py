@@ -83,8 +83,8 @@ def _lacks_woocommerce(place: StorePlace, name: str) -> bool:
 
 
 def check_pages(facts: SiteFacts, place: StorePlace, pages: Pages) -> Iterator[Finding]:
-    """Home, newest post, a page, a product, a category, cart, checkout and account answer and tell what they tell at the
-    source: else search engines rank them anew or drop them, shared links lose their pictures, and figures stop."""
+    """Home, newest post, a page, a product, a category, cart, checkout and account answer and tell what they tell at
+    the source: else search engines rank them anew or drop them, shared links lose their pictures, and figures stop."""
     if place.here and any(_lacks_woocommerce(place, name) for name in place.here.pages):
         yield skipped(place.name, "product, category, cart, checkout, account: WooCommerce runs only at the source")
     unreached = False
