@@ -122,6 +122,9 @@ def check_robots_txt(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
     if place.source.web is None:
         yield skipped(place.name, "robots.txt: the source is not reached by HTTP")
         return
+    if place.lacks_woocommerce:
+        yield skipped(place.name, "robots.txt: WooCommerce, which adds rules, runs only at the source")
+        return
     was, before, _ = place.source.web.get(place.store.source_urls[0] + "/robots.txt")
     if status != was:
         yield Finding("robots.differs", Level.FAIL, url, f"answers {status}, at the source {was}")

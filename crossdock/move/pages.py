@@ -56,7 +56,7 @@ def fetch_pages(facts: SiteFacts) -> Pages:
                 for name, url in (
                     place.here.pages if place.here else {"home": place.store.source_urls[0] + "/"}
                 ).items()
-                if not _lacks_woocommerce(place, name)
+                if not (place.lacks_woocommerce and name in _OF_WOOCOMMERCE)
             ]
             for place in facts.stores
         }
@@ -76,16 +76,10 @@ def fetch(web: Web, url: str) -> Page:
     return Page(url, status, read_head(url, body), headers.get("x-robots-tag", "").lower(), location)
 
 
-def _lacks_woocommerce(place: StorePlace, name: str) -> bool:
-    runs_here = bool(place.here and place.here.woocommerce)
-    runs_there = bool(place.there and place.there.woocommerce)
-    return name in _OF_WOOCOMMERCE and runs_here and not runs_there
-
-
 def check_pages(facts: SiteFacts, place: StorePlace, pages: Pages) -> Iterator[Finding]:
     """Home, newest post, a page, a product, a category, cart, checkout and account answer and tell what they tell at
     the source: else search engines rank them anew or drop them, shared links lose their pictures, and figures stop."""
-    if place.here and any(_lacks_woocommerce(place, name) for name in place.here.pages):
+    if place.lacks_woocommerce:
         yield skipped(place.name, "product, category, cart, checkout, account: WooCommerce runs only at the source")
     unreached = False
     for page in pages.get(place.store.store, ()):

@@ -249,7 +249,8 @@ def check_plugins(facts: SiteFacts, place: StorePlace, approved: Sequence[str]) 
     running = set(place.there.plugins)
     for one in sorted(name for name in place.there.plugins_set if name not in running):
         what = f"{_folder(one)} is active in the database, but its code is not there"
-        yield Finding("plugin.missing", Level.WARN, place.name, what, "copy it, or deactivate it on purpose")
+        level = Level.FAIL if approved and _folder(one) in allowed else Level.WARN
+        yield Finding("plugin.missing", level, place.name, what, "copy it, or deactivate it on purpose")
 
 
 def check_theme(facts: SiteFacts, place: StorePlace, approved: Sequence[str]) -> Iterator[Finding]:

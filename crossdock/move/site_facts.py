@@ -96,6 +96,11 @@ class StorePlace:
     def public(self) -> bool:
         return self.store.public
 
+    @property
+    def lacks_woocommerce(self) -> bool:
+        """Whether WooCommerce runs at the source alone (a finding of its own tells that its code is missing)."""
+        return bool(self.here and self.here.woocommerce) and not (self.there and self.there.woocommerce)
+
     def mapped(self, value: str) -> str:
         """What the plan makes of a text of the source."""
         return self.rewriter.rewrite(value.encode("utf-8", "surrogatepass")).value.decode("utf-8", "replace")

@@ -223,7 +223,10 @@ def test_plugins() -> None:
     assert of_store(settings.check_plugins, added, ("shop", "mailer")) == []
     assert of_store(settings.check_plugins, added, ("shop", "north/mailer")) == ["plugin.unapproved"]
     assert of_store(settings.check_plugins, site(), ("mailer",)) == ["plugin.unapproved"] * 2
-    assert of_store(settings.check_plugins, site(plugins=()), ()) == ["plugin.missing"] * 2
+    for approved, level in (((), Level.WARN), (("mailer",), Level.WARN), (("shop",), Level.FAIL)):
+        facts = site(plugins=())
+        found = [*settings.check_plugins(facts, facts.stores[0], approved)]
+        assert [(one.code, one.level) for one in found] == [("plugin.missing", level)]
 
 
 def test_themes() -> None:
