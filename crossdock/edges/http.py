@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ class SiteWeb:
         try:
             with (
                 httpx.Client(
-                    timeout=self.timeout_seconds, follow_redirects=False, trust_env=False, verify=self._trust()
+                    timeout=self.timeout_seconds, follow_redirects=False, trust_env=False, verify=_trust(self.authority)
                 ) as client,
                 client.stream(
                     "GET" if form is None else "POST",
@@ -74,7 +75,7 @@ class SiteWeb:
         try:
             with (
                 socket.create_connection((name.strip("[]"), int(port)), timeout=self.timeout_seconds) as line,
-                self._trust().wrap_socket(line, server_hostname=host) as shown,
+                _trust(self.authority).wrap_socket(line, server_hostname=host) as shown,
             ):
                 return Certificate(days_left=_days_left(shown.getpeercert() or {}))
         except ssl.SSLCertVerificationError as error:
@@ -94,8 +95,11 @@ class SiteWeb:
         usual = {"http": "80", "https": "443"}
         return f"{host}:{usual[scheme] if port in usual.values() and scheme in usual else port}"
 
-    def _trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.authority)
+
+@cache
+def _trust(authority: str | None) -> ssl.SSLContext:
+    """Made once: reading the system's authorities takes longer than a page."""
+    return ssl.create_default_context(cafile=authority)
 
 
 def _answer(answer: httpx.Response) -> Answer:

@@ -23,7 +23,8 @@ def hops(web: Web, url: str) -> tuple[int, list[str], list[int]]:
 
     Errors: AccessError.
     """
-    way, statuses = [url], []
+    way = [url]
+    statuses: list[int] = []
     while True:
         status, _, headers = web.get(way[-1])
         if status not in _REDIRECTS or "location" not in headers or len(way) > _MOST_HOPS:

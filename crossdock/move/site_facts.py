@@ -179,8 +179,9 @@ def _ask(side: Side, key: str) -> BlogFacts | CrossdockError:
         found = ask_wordpress(side, "site.php", {"plugins": True, "constants": True, "key": key})
     except CrossdockError as error:
         return error
-    known = {one.name: found[one.name] for one in fields(BlogFacts)}
-    return BlogFacts(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+    values: dict[str, Any] = {one.name: found[one.name] for one in fields(BlogFacts)}
+    values |= {name: tuple(one) for name, one in values.items() if isinstance(one, list)}
+    return BlogFacts(**values)
 
 
 def _runners(target: Target) -> tuple[str, ...]:
