@@ -16,7 +16,7 @@ function crossdock_products($most)
     return array_map(static function ($one) { return $one->get_id(); }, $chosen);
 }
 
-/** The shop's own country first, then countries of its shipping zones and tax rates. */
+/** The shop's own country first, then those of its shipping zones and tax rates, and one that is in neither. */
 function crossdock_countries($most)
 {
     global $wpdb;
@@ -28,9 +28,10 @@ function crossdock_countries($most)
     }
     $codes = array_merge($codes, $wpdb->get_col("SELECT DISTINCT tax_rate_country FROM {$wpdb->prefix}woocommerce_tax_rates ORDER BY 1"));
     $sold = WC()->countries->get_allowed_countries();
-    return array_slice(array_values(array_unique(array_filter($codes, static function ($one) use ($sold) {
+    $known = array_values(array_unique(array_filter($codes, static function ($one) use ($sold) {
         return isset($sold[$one]);
-    }))), 0, $most);
+    })));
+    return array_merge(array_slice($known, 0, $most), array_slice(array_diff(array_keys($sold), $known), 0, 1));
 }
 
 /** Whole cents (or what the shop's decimals make), so that no float is compared. */
@@ -39,8 +40,10 @@ function crossdock_cents($amount)
     return number_format((float) $amount, wc_get_price_decimals(), '.', '');
 }
 
-function crossdock_totals()
+function crossdock_totals($method = null)
 {
+    $GLOBALS['crossdock_method'] = $method;
+    WC()->session->set('chosen_shipping_methods', $method === null ? null : [$method]);
     WC()->cart->calculate_totals();
     $totals = WC()->cart->get_totals();
     $names = ['subtotal', 'subtotal_tax', 'discount_total', 'shipping_total', 'shipping_tax', 'fee_total', 'total_tax', 'total'];
@@ -75,8 +78,7 @@ function crossdock_cart($id, $country)
     $methods = $packages ? array_keys($packages[0]['rates']) : [];
     sort($methods);
     foreach ($methods as $method) {
-        WC()->session->set('chosen_shipping_methods', [$method]);
-        $made[$method] = crossdock_totals();
+        $made[$method] = crossdock_totals($method);
     }
     return count($made) > 1 ? array_slice($made, 1, null, true) : $made;
 }
@@ -92,6 +94,11 @@ class Crossdock_Session extends WC_Session
         $this->_data = [];
     }
 }
+// WooCommerce goes back to its default method whenever it thinks that the methods have changed.
+add_filter('woocommerce_shipping_chosen_method', static function ($default, $rates) {
+    $method = $GLOBALS['crossdock_method'] ?? null;
+    return $method !== null && isset($rates[$method]) ? $method : $default;
+}, PHP_INT_MAX, 2);
 WC()->frontend_includes();
 WC()->session = new Crossdock_Session();
 WC()->customer = new WC_Customer(0, true);

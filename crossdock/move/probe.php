@@ -8,9 +8,10 @@
  *   upload  writes a file through WordPress into this blog's uploads
  *   end     takes all probes out
  *
- * The user is written by plain statements, with numbers that WordPress would never give out: no plugin hears of it, no
- * counter moves, and it lies in no server's range, so the comparison of rows never meets it. WordPress and WooCommerce
- * find the rows that they keep for somebody who signs in (session_tokens, primary_blog, wc_last_active), and update them.
+ * The user is written by plain statements, with numbers that WordPress would never give out: no plugin hears of it, and it
+ * lies in no server's range, so the comparison of rows never meets it. WordPress finds the rows that it keeps for somebody
+ * who signs in (session_tokens, primary_blog), and updates them, so that no counter moves; a plugin that adds rows of its
+ * own to the account moves usermeta's, which lies above all ranges.
  */
 const CROSSDOCK_PROBE = 'crossdock-probe-';
 

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -329,18 +329,22 @@ def test_hreflang_is_mutual(served: Served) -> None:
 
 # -- signing in ------------------------------------------------------------------------------------------------------
 
-LOGIN, ADMIN = f"{SECURE}/wp-login.php", f"{SECURE}/wp-admin/admin-ajax.php?action=logged-in"
+LOGIN, ADMIN = f"{SECURE}/wp-login.php", f"{SECURE}/wp-admin/"
 SET = (
     "wordpress_sec_x=a%7Cb; path=/wp-content/plugins; secure; HttpOnly\n"
     "wordpress_sec_x=a%7Cb; path=/wp-admin; secure; HttpOnly\nwordpress_logged_in_x=a%7Cb; path=/; secure; HttpOnly"
 )
 
 
-def signing_in(served: Served, cookies: str, body: str = "1", status: int = 302) -> list[str]:
-    served.shows(LOGIN, status=status, Location=f"{SECURE}/wp-admin/", Set_Cookie=cookies)
-    served.shows(ADMIN, body)
+def signing_in(
+    served: Served, cookies: str, status: int = 302, dashboard: int = 200, *, plain: bool = True
+) -> list[str]:
+    """`plain`: nothing but WordPress runs there, so that the dashboard is asked for."""
+    served.shows(LOGIN, status=status, Location=ADMIN, Set_Cookie=cookies)
+    served.shows(ADMIN, status=dashboard)
     account = probes.Account("probe", cast(Any, "secret"))
-    return codes(probes.check_login, place(served), account)
+    there = type("Facts", (), {"upgrade_due": False, "plugins": () if plain else ("shop/shop.php",)})
+    return codes(probes.check_login, replace(place(served), there=cast(Any, there)), account)
 
 
 def test_signing_in(served: Served) -> None:
@@ -353,7 +357,11 @@ def test_signing_in(served: Served) -> None:
         "login.cookie-domain"
     ]
     assert signing_in(served, SET.replace("path=/", f"domain=.{HOST}; path=/")) == []
-    assert signing_in(served, SET, body="0") == ["login.dashboard"]
+    assert signing_in(served, SET, dashboard=302) == ["login.dashboard"]
+
+
+def test_where_plugins_run_the_dashboard_is_left_alone(served: Served) -> None:
+    assert signing_in(served, SET, dashboard=500, plain=False) == []
 
 
 def test_no_account_is_red_and_no_silent_pass(served: Served) -> None:
