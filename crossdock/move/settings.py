@@ -40,7 +40,8 @@ def check_constants(facts: SiteFacts) -> Iterator[Finding]:
 
 
 def check_fixed_address(facts: SiteFacts) -> Iterator[Finding]:
-    """No WP_HOME or WP_SITEURL: they would lead the shoppers of every store to one address."""
+    """No WP_HOME or WP_SITEURL: WordPress itself ignores them in a network, but plugins and drop-ins take them for the
+    address of every store, and lead its shoppers there."""
     told = facts.network
     here = facts.order.target.installation
     for name, there in (
@@ -48,7 +49,7 @@ def check_fixed_address(facts: SiteFacts) -> Iterator[Finding]:
         ("WP_SITEURL", bool(here.wp_siteurl) or (told is not None and told.wp_siteurl)),
     ):
         if there:
-            what = f"{name} is set, so all stores have one address"
+            what = f"{name} is set: one address for all stores"
             yield Finding("constant.address", Level.FAIL, _wp_config(facts), what, f"remove it: {_HOST}")
 
 

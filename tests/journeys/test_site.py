@@ -89,6 +89,15 @@ class Moved:
         yield
         path.write_text(before)
 
+    @contextmanager
+    def crontab(self, line: str) -> Iterator[None]:
+        """The host's account has a crontab with this line."""
+        server = self.lab.managed.server
+        before = (server.bin / "crontab").read_text()
+        server.command("crontab", f"echo '{line}'")
+        yield
+        (server.bin / "crontab").write_text(before)
+
 
 @pytest.fixture(scope="module")
 def moved(lab_gateway: Lab) -> Iterator[Moved]:
@@ -158,17 +167,15 @@ def test_what_the_database_says_wrong_is_named(moved: Moved) -> None:
     assert places["theme.unapproved"].startswith("east: ")
 
 
-def test_another_address_is_named(moved: Moved) -> None:
-    with moved.option(STORES["north"], "siteurl", "http://north.staging.lumen.example/wp"):
-        red, _ = moved.check()
-    assert {"blog.address", "rest.home"} <= red
-
-
-def test_lost_permalinks_are_named(moved: Moved) -> None:
-    with moved.option(STORES["east"], "permalink_structure", ""):
-        red, told = moved.check()
-    assert {"page.status", "rest.index"} <= red
-    assert all("east.staging" in one["place"] for one in told["findings"] if one["code"] == "rest.index")
+def test_another_address_and_lost_permalinks_are_named(moved: Moved) -> None:
+    with ExitStack() as altered:
+        altered.enter_context(moved.option(STORES["north"], "siteurl", "http://north.staging.lumen.example/wp"))
+        altered.enter_context(moved.option(STORES["east"], "permalink_structure", ""))
+        _, told = moved.check()
+    red = {(one["code"], store) for one in told["findings"] for store in STORES if f"{store}.staging" in one["place"]}
+    assert {("blog.address", "north"), ("rest.home", "north")} <= red
+    assert {("page.status", "east"), ("canonical.lost", "east")} <= red
+    assert not any(code in ("blog.address", "rest.home", "page.status") for code, store in red if store == "south")
 
 
 def test_a_foreign_plugin_and_what_it_does_are_named(moved: Moved) -> None:
@@ -200,74 +207,58 @@ def test_what_wp_config_says_wrong_is_named(moved: Moved) -> None:
 
     def changed(text: str) -> str:
         own = next(line for line in text.splitlines() if "'LOGGED_IN_KEY'" in line)
-        return text.replace(own, shared).replace("'COOKIE_DOMAIN', false", "'COOKIE_DOMAIN', '.lumen.other'")
+        text = text.replace(own, shared).replace("'COOKIE_DOMAIN', false", "'COOKIE_DOMAIN', '.lumen.other'")
+        text = text.replace("'DISABLE_WP_CRON', true", "'DISABLE_WP_CRON', false")
+        return defined("WP_HOME", "'http://north.staging.lumen.example'")(prefix(text))
 
     cache = (moved.root("staging") / "wp-includes/cache.php").read_text()
     prefix = defined("WP_CACHE_KEY_SALT", "'lumen'")
     with ExitStack() as altered:
-        altered.enter_context(moved.wp_config(lambda text: prefix(changed(text))))
+        altered.enter_context(moved.wp_config(changed))
         altered.enter_context(moved.wp_config(prefix, "production"))
+        altered.enter_context(moved.crontab(f"* * * * * php {moved.root('staging')}/wp-cron.php"))
         altered.enter_context(moved.file("wp-content/object-cache.php", cache))
         altered.enter_context(moved.file("wp-content/sunrise.php", "<?php\n"))
         red, told = moved.check()
     assert red == {
-        "salt.shared", "constant.cookie-domain", "login.cookie-domain", "login.dashboard", "cache.prefix-shared",
-        "constant.sunrise",
+        "salt.shared", "constant.address", "constant.cookie-domain", "login.cookie-domain", "login.dashboard",
+        "cache.prefix-shared", "constant.sunrise", "cron.twice",
     }, told  # fmt: skip
     assert shared.split("'")[3] not in json.dumps(told)
 
 
-def test_without_a_cookie_domain_wordpress_takes_the_networks(moved: Moved) -> None:
+def test_without_a_cookie_domain_and_with_a_forgotten_robots_txt_production_is_red(moved: Moved) -> None:
+    """WordPress then takes the network's domain for every store's cookies."""
     without = "define( 'COOKIE_DOMAIN', false );"
-    with moved.wp_config(lambda text: text.replace(without, ""), "production"):
-        red, _ = moved.check("production")
-    assert red == {"constant.cookie-domain", "login.cookie-domain", "login.dashboard"}
+    with ExitStack() as altered:
+        altered.enter_context(moved.wp_config(lambda text: text.replace(without, ""), "production"))
+        altered.enter_context(moved.file("robots.txt", "User-agent: *\nDisallow: /\n", "production"))
+        red, told = moved.check("production")
+    assert red == {"constant.cookie-domain", "login.cookie-domain", "login.dashboard", "robots.differs"}
+    assert sum(one["code"] == "robots.differs" for one in told["findings"]) == len(STORES)
 
 
-def test_a_fixed_home_is_named(moved: Moved) -> None:
-    with moved.wp_config(defined("WP_HOME", "'http://north.staging.lumen.example'")):
-        red, _ = moved.check()
-    assert {"constant.address", "blog.address", "rest.home"} <= red
-
-
-def test_two_runners_of_events_are_named(moved: Moved) -> None:
-    server = moved.lab.managed.server
-    refused = (server.bin / "crontab").read_text()
-    line = f"* * * * * php {moved.root('staging')}/wp-cron.php"
-    server.command("crontab", f"echo '{line}'")
-    try:
-        with moved.wp_config(lambda text: text.replace("'DISABLE_WP_CRON', true", "'DISABLE_WP_CRON', false")):
-            red, _ = moved.check()
-        assert red == {"cron.twice"}
-        assert moved.check()[0] == set()
-    finally:
-        (server.bin / "crontab").write_text(refused)
-
-
-def test_uploads_that_cannot_be_written_or_read_are_named(moved: Moved) -> None:
+def test_uploads_that_cannot_be_written_are_named_and_somebody_elses_account_is_not_touched(moved: Moved) -> None:
     folder = moved.root("staging") / f"wp-content/uploads/sites/{STORES['east']}"
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     moved.lab.managed.server.account.own(*made)
     modes = {one: one.stat().st_mode for one in (folder, *folder.rglob("*")) if one.is_dir()}
+    moved.rows(f"INSERT INTO wp_users (ID, user_login, user_pass) VALUES ({PROBE}, 'somebody', '!')")
     try:
         for one in modes:
             one.chmod(0o555)
         red, told = moved.check()
+        somebody = moved.rows(f"SELECT user_login FROM wp_users WHERE ID = {PROBE}")
     finally:
+        moved.rows(f"DELETE FROM wp_users WHERE ID = {PROBE}")
         for one, mode in modes.items():
             one.chmod(mode)
         for one in made:
             one.rmdir()
-    assert red == {"upload.unwritable"}
-    assert [one["place"].split(":")[0] for one in told["findings"] if one["level"] == "fail"] == ["east"]
-
-
-def test_a_forgotten_robots_txt_is_named_in_production(moved: Moved) -> None:
-    with moved.file("robots.txt", "User-agent: *\nDisallow: /\n", "production"):
-        red, told = moved.check("production")
-    assert red == {"robots.differs"}
-    assert sum(one["code"] == "robots.differs" for one in told["findings"]) == len(STORES)
+    assert red == {"upload.unwritable", "login.untried"}
+    unwritable = [one["place"].split(":")[0] for one in told["findings"] if one["code"] == "upload.unwritable"]
+    assert (unwritable, somebody) == (["east"], [("somebody",)])
 
 
 def test_a_host_that_closes_the_door_is_red_and_no_crash(moved: Moved) -> None:
@@ -303,16 +294,6 @@ def test_what_a_killed_check_left_goes_with_the_next_one(moved: Moved) -> None:
     assert moved.rows(probe) == []
     assert not left.parents[1].exists()
     assert on.different(before, on.checksums(moved.lab, "staging")) == {}
-
-
-def test_somebody_elses_account_is_never_touched(moved: Moved) -> None:
-    moved.rows(f"INSERT INTO wp_users (ID, user_login, user_pass) VALUES ({PROBE}, 'somebody', '!')")
-    try:
-        red, _ = moved.check()
-        assert red == {"login.untried"}
-        assert moved.rows(f"SELECT user_login FROM wp_users WHERE ID = {PROBE}") == [("somebody",)]
-    finally:
-        moved.rows(f"DELETE FROM wp_users WHERE ID = {PROBE}")
 
 
 # -- WooCommerce -----------------------------------------------------------------------------------------------------
