@@ -182,8 +182,12 @@ def check_address(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
 
 def check_flags(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
     """The blog is neither archived, deleted nor spam unless it was so at the source: shoppers would read that the site
-    is no longer available."""
+    is no longer available. And it is public as the plan wants it, which network-wide searches and feeds go by."""
     row = facts.rows.blogs.get(place.store.target_blog, {})
+    public = place.blog.flags.get("public", "1") if place.public else "0"
+    if row.get("public", public) != public:
+        what = f"public is {row['public']}, not {public}"
+        yield Finding("blog.flags", Level.FAIL, place.name, what, "Network Admin > Sites")
     for name in ("archived", "deleted", "spam"):
         if row.get(name, "0") != place.blog.flags.get(name, "0"):
             what = f"{name} is {row.get(name)}, at the source {place.blog.flags.get(name, '0')}"

@@ -27,10 +27,8 @@ class BlogFacts:
     """What one blog's WordPress says of itself (site.php). Hashes are keyed for this validation alone; mail's addresses
     are domains; plugins are files below the plugins' folder: `plugins_set` are active, `plugins` run."""
 
-    blog: int
     home: str
     siteurl: str
-    wordpress: str
     upgrade_due: bool
     woocommerce: str
     public: str
@@ -49,13 +47,10 @@ class BlogFacts:
     plugins_set: tuple[str, ...]
     plugins: tuple[str, ...]
     theme: str
-    theme_parent: str
     theme_there: bool
     theme_allowed: bool
     super_admins: tuple[int, ...]
     uploads: str
-    uploads_url: str
-    permalinks: str
     pages: dict[str, str]
 
 

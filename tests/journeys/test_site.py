@@ -55,16 +55,20 @@ class Moved:
         where = f"wp_{blog}_options SET option_value = '%s' WHERE option_name = '{name}'"
         before = self.rows(f"SELECT option_value FROM wp_{blog}_options WHERE option_name = '{name}'", environment)
         self.rows(f"UPDATE {where % value}", environment)
-        yield
-        self.rows(f"UPDATE {where % before[0][0]}", environment)
+        try:
+            yield
+        finally:
+            self.rows(f"UPDATE {where % before[0][0]}", environment)
 
     @contextmanager
     def sitemeta(self, name: str, value: str, environment: str = "staging") -> Iterator[None]:
         where = f"wp_sitemeta SET meta_value = '%s' WHERE meta_key = '{name}'"
         before = self.rows(f"SELECT meta_value FROM wp_sitemeta WHERE meta_key = '{name}'", environment)
         self.rows(f"UPDATE {where % value}", environment)
-        yield
-        self.rows(f"UPDATE {where % before[0][0]}", environment)
+        try:
+            yield
+        finally:
+            self.rows(f"UPDATE {where % before[0][0]}", environment)
 
     @contextmanager
     def file(self, name: str, text: str, environment: str = "staging") -> Iterator[None]:
@@ -74,10 +78,12 @@ class Moved:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         self.lab.managed.server.account.own(path, *made)
-        yield
-        path.unlink()
-        for folder in made:
-            folder.rmdir()
+        try:
+            yield
+        finally:
+            path.unlink()
+            for folder in made:
+                folder.rmdir()
 
     @contextmanager
     def wp_config(self, change: Callable[[str], str], environment: str = "staging") -> Iterator[None]:
@@ -86,8 +92,10 @@ class Moved:
         after = change(before)
         assert after != before
         path.write_text(after)
-        yield
-        path.write_text(before)
+        try:
+            yield
+        finally:
+            path.write_text(before)
 
     @contextmanager
     def crontab(self, line: str) -> Iterator[None]:
@@ -95,8 +103,10 @@ class Moved:
         server = self.lab.managed.server
         before = (server.bin / "crontab").read_text()
         server.command("crontab", f"echo '{line}'")
-        yield
-        (server.bin / "crontab").write_text(before)
+        try:
+            yield
+        finally:
+            (server.bin / "crontab").write_text(before)
 
 
 @pytest.fixture(scope="module")

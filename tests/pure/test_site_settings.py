@@ -28,12 +28,11 @@ def salts(of: str) -> dict[str, str | None]:
 
 def blog_facts(url: str, of: str, **changes: Any) -> BlogFacts:
     made = BlogFacts(
-        blog=1, home=url, siteurl=url, wordpress="7.1.1", upgrade_due=False, woocommerce="", public="1", wp_home=False,
+        home=url, siteurl=url, upgrade_due=False, woocommerce="", public="1", wp_home=False,
         wp_siteurl=False, cookie_domain="", sunrise=False, sunrise_file=False, cron_by_visits=True, cron_overdue=0,
         salts=salts(of), object_cache=True, cache_prefix=of, mail_from="", store_mail_from="",
-        plugins_set=("shop/shop.php",), plugins=("shop/shop.php",), theme="x", theme_parent="x", theme_there=True,
-        theme_allowed=True, super_admins=(1,), uploads="/u", uploads_url=f"{url}/u", permalinks="/%postname%/",
-        pages={},
+        plugins_set=("shop/shop.php",), plugins=("shop/shop.php",), theme="x", theme_there=True,
+        theme_allowed=True, super_admins=(1,), uploads="/u", pages={},
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -63,6 +62,7 @@ def site(environment: str = "production", **there: Any) -> SiteFacts:
     blogs = {
         one.store.target_blog: {
             "domain": one.store.target_url.split("//")[1], "path": "/", "archived": "0", "deleted": "0", "spam": "0",
+            "public": str(int(one.store.public)),
         }
         for one in places
     }  # fmt: skip
@@ -208,6 +208,11 @@ def test_staging_stays_out_of_searches() -> None:
 @pytest.mark.parametrize("flag", ["archived", "deleted", "spam"])
 def test_flags(flag: str) -> None:
     assert of_store(settings.check_flags, with_row(site(), **{flag: "1"})) == ["blog.flags"] * 2
+
+
+def test_the_public_flag_of_the_network() -> None:
+    assert of_store(settings.check_flags, with_row(site("staging"), public="1")) == ["blog.flags"] * 2
+    assert of_store(settings.check_flags, with_row(site(), public="0")) == ["blog.flags"] * 2
 
 
 def test_the_row_says_the_address() -> None:
