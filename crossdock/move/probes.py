@@ -60,6 +60,7 @@ def probing(facts: SiteFacts, left: list[Finding]) -> Iterator[Account]:
 def _request(order: Order, blogs: Sequence[int], stores: Sequence[StorePlace]) -> dict[str, Any]:
     # The last number below the first server's range: nobody is ever given it, see probe.php.
     folders = {one.there.uploads for one in stores if one.there is not None}
+    folders |= {order.target.installation.root + one.store.target_uploads for one in stores}
     return {"writes": True, "user": order.plan.headroom - 1, "blogs": list(blogs), "folders": sorted(folders)}
 
 
@@ -93,7 +94,9 @@ def check_upload(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
         return
     url = str(made.get("url"))
     if not url.startswith(place.store.target_url + "/"):
-        yield Finding("upload.address", Level.FAIL, place.name, f"WordPress gives it another store's address: {url}")
+        yield Finding(
+            "upload.address", Level.FAIL, place.name, f"WordPress gives it an address that is not the store's: {url}"
+        )
         return
     status, body, _ = place.web.get(url)
     if (status, body) != (200, text):
