@@ -30,6 +30,7 @@ from crossdock.hub.moves.access import opened
 from crossdock.hub.moves.actions import Assessment, Move, Planned, placements_json
 from crossdock.move import plan as plans
 from crossdock.move.files import FilesResult
+from crossdock.move.site import SiteVerdict
 from crossdock.move.validate import Result
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -146,9 +147,10 @@ def files_command(
 def validate_command(
     in_: InEnvironment, config: ConfigFile = DEFAULT_CONFIG, full: Full = False, as_json: AsJson = False
 ) -> None:
-    """Prove a copy: every row both ways, values by PHP, samples by WordPress, each home by its domain, and every file.
+    """Prove a copy: every row both ways, values by PHP, samples by WordPress, each home by its domain, every file, and
+    the site.
 
-    Ends with exit code 1 when anything is missing, extra, different, broken or left.
+    Ends with exit code 1 when anything is missing, extra, different, broken or left, or a check of the site is red.
 
     Example: crossdock move validate --in staging -c lumen/crossdock.toml
     """
@@ -159,6 +161,26 @@ def validate_command(
     else:
         print_result(in_, result)
     if not result.green:
+        raise typer.Exit(RED)
+
+
+@app.command("check")
+def check_command(in_: InEnvironment, config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Check the site alone, without its rows: settings, domains, pages, uploads, signing in, carts. Takes seconds.
+
+    For a second look after something was mended; only validate opens the way to production. Ends with exit code 1 when
+    a check is red.
+
+    Example: crossdock move check --in staging -c lumen/crossdock.toml
+    """
+    with _move("check", config, in_) as moving:
+        verdict = moving.check(in_)
+    if as_json:
+        findings = [one.as_json() for one in verdict.findings]
+        print_json({**verdict.figures(), "green": verdict.green, "findings": findings})
+    else:
+        print_result(in_, verdict)
+    if not verdict.green:
         raise typer.Exit(RED)
 
 
@@ -268,8 +290,8 @@ def print_plan(planned: Planned, *, tables: bool = False) -> None:
     out.print(f"\nPlan {drawn.digest}\n{counts.get('carry', 0)} tables are carried; facts {drawn.facts[:12]}")
 
 
-def print_result(title: str, result: Result | FilesResult) -> None:
-    """A validation's figures and findings."""
+def print_result(title: str, result: Result | FilesResult | SiteVerdict) -> None:
+    """The figures and findings of a validation, or of a check of the site."""
     print_table([title, ""], [[name, count] for name, count in result.figures().items()])
     print_findings(result.findings)
     out.print("GREEN" if result.green else "RED", style="bold green" if result.green else "bold red")

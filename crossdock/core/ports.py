@@ -101,11 +101,38 @@ class Database(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Page:
+    """What a web server answered. `headers` by lower-case name; `cookies` are its Set-Cookie lines, one each."""
+
+    status: int
+    body: str
+    headers: dict[str, str]
+    cookies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A host's certificate. `problem` says why a browser would not trust it for that host, else empty; `days_left`:
+    until it ends; None where it could not be read."""
+
+    problem: str = ""
+    days_left: int | None = None
+
+
 class Web(Protocol):
     """Fetches pages from one environment's address by the mapped domain."""
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[int, str, dict[str, str]]:
         """Status, body, headers (lower-case names). Redirects are not followed. `headers` are sent besides our own."""
+        ...
+
+    def ask(self, url: str, *, form: Mapping[str, str] | None = None, cookies: Mapping[str, str] | None = None) -> Page:
+        """A GET, or the POST of a form. Redirects are not followed."""
+        ...
+
+    def certificate(self, host: str) -> Certificate:
+        """The certificate that a visitor of this host is shown (SNI)."""
         ...
 
 

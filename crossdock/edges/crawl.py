@@ -34,8 +34,8 @@ class SiteCrawler:
     """Connects to `address` ('host:port'; None: wherever DNS leads) with each URL's Host and SNI. Asks `hosts` and no
     others, whatever it is told; follows no redirect. Satisfies core.ports.Crawler.
 
-    `timeout_seconds` counts for a whole answer, so that one that trickles ends too. With `key` each request is signed, so
-    that the login of a guarded staging lets it in.
+    `timeout_seconds` counts for a whole answer, so that one that trickles ends too. With `key` each request is signed,
+    so that the login of a guarded staging lets it in.
     """
 
     address: str | None

@@ -93,6 +93,8 @@ class Managed:
             "--admin_email=host@lumen.example", f"--admin_password={kept(self.admin_password_file)}", "--skip-email",
             url=f"http://{domain}",
         )  # fmt: skip
+        # Without it WordPress sets every store's cookies for the network's domain, and browsers drop them.
+        installation.cli("config", "set", "COOKIE_DOMAIN", "false", "--raw")
         if environment == "staging":
             installation.cli("eval", "update_option('blog_public', '0');", url=domain)
 

@@ -1,7 +1,7 @@
 <?php
 /**
  * Tells every public address of one site as its own WordPress and its plugins make them, and the redirects that plugins
- * keep. Runs behind quiet.php.
+ * keep. Runs behind load.php, writes nothing.
  *
  * Wants {part: posts|rest, after: ID, most: posts}. Answers {addresses: [[URL, what]], posts: [[ID, URL]],
  * former: [[earlier URL, URL]], next: ID|null} and, for rest, {rules: [...], authors: [[ID, URL]]}.
@@ -209,4 +209,4 @@ if ($crossdock['part'] === 'posts') {
     crossdock_rest($made);
     crossdock_rules($made);
 }
-crossdock_tell($made);
+crossdock_end($made);

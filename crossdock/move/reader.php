@@ -1,6 +1,6 @@
 <?php
 /**
- * Reads posts, users, products and orders through WordPress itself and prints them as JSON. Runs behind quiet.php.
+ * Reads posts, users, products and orders through WordPress itself (load.php, no writes).
  *
  * Wants {mode: probe|read, woocommerce: bool, sample, posts, users, products, orders} (the lists hold IDs; null: take an
  * even sample).
@@ -153,4 +153,4 @@ if ($crossdock['mode'] === 'read') {
     $made['orders'] = array_map(static function ($id) use ($woocommerce) { return crossdock_order($id, $woocommerce); }, $ids['orders']);
     $made['ids'] = $ids;
 }
-crossdock_tell($made);
+crossdock_end($made);

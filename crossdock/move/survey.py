@@ -30,13 +30,14 @@ _TARGET_VARIABLES = (
 
 @dataclass(frozen=True)
 class Source:
-    """One source server as the move reaches it."""
+    """One source server as the move reaches it. `web`: its pages; None where they are not asked for."""
 
     name: str
     shell: Shell
     database: Database
     installation: Installation
     transport: str = ""
+    web: Web | None = None
 
 
 @dataclass(frozen=True)

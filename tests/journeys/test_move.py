@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -369,14 +368,8 @@ def test_a_row_of_100_mb_takes_no_more_than_eight_times_its_size() -> None:
 @pytest.fixture(scope="module")
 def selling(lab_gateway: Lab) -> Iterator[tuple[Lab, on.Project]]:
     """South moved to staging, to which WooCommerce's code was deployed first."""
-    south = lab_gateway.sources["south"]
-    if not south.has_woocommerce:
-        pytest.skip("; ".join(lab_gateway.not_real))
     on.reset(lab_gateway)
-    for environment in ("staging", "production"):
-        plugin = lab_gateway.managed.root(environment) / "wp-content/plugins/woocommerce"
-        shutil.copytree(south.wordpress.root / "wp-content/plugins/woocommerce", plugin)
-        lab_gateway.managed.server.account.own(plugin)
+    on.deploy_woocommerce(lab_gateway)
     project = on.new_project(lab_gateway, ["south"])
     yield lab_gateway, project
     project.close()

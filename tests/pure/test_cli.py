@@ -98,6 +98,9 @@ def test_every_commented_line_of_the_template_is_good_too(project: Path, tmp_pat
     assert config.decisions
     assert config.files.plugins
     assert config.servers[0].ssh_config
+    assert config.servers[0].http
+    assert config.files.plugins
+    assert config.files.themes
 
 
 def test_init_never_overwrites(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,8 +24,9 @@ from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
 from crossdock.move.sessions import over
+from crossdock.move.site import SiteOrder, SiteVerdict, check_site
 from crossdock.move.survey import SourceFacts, TargetFacts
-from crossdock.move.validate import Result, validate
+from crossdock.move.validate import Result, placed_people, validate
 from crossdock.wordpress.people import Placement
 
 ENVIRONMENTS = ("staging", "production")
@@ -123,7 +124,7 @@ class Move:
         """Validates one environment, its files too if they were carried; a red result is kept and returned like a green
         one. All files of the target are read; those of the sources where they have changed, or all with `full`."""
         order = self._order(environment)
-        result = validate(order, self.journal, self.progress, self._judge(environment))
+        result = validate(order, self.journal, self.progress, self._judge(environment), self._site(environment))
         if self._receipt("files", environment, order.plan.digest):
             named = attachments(order)
             with files_order(self.config, order) as files:
@@ -146,6 +147,19 @@ class Move:
         one = Finding("file.not-carried", Level.WARN, f"environment {environment}", text, way_out)
         self.journal.finding(one, step=f"validate {environment}")
         result.findings.append(one)
+
+    def check(self, environment: str) -> SiteVerdict:
+        """The checks of the site alone: quick, so that what was mended can be looked at again. No gate reads it.
+
+        Errors: BlockedError when there is no whole copy of the plan.
+        """
+        order = self._order(environment)
+        placed_people(order)
+        verdict = check_site(order, self._site(environment))
+        for one in verdict.findings:
+            self.journal.finding(one, step=f"check {environment}")
+        self.journal.receipt("check.site", environment, {"plan": order.plan.digest, **verdict.as_data()})
+        return verdict
 
     def discard(self, environment: str) -> int:
         """Takes our copy out of an environment. Returns the tables dropped."""
@@ -276,6 +290,13 @@ class Move:
             pool=worker_pool,
             workers=self.config.policies.limits.workers,
             chunk_rows=self.config.policies.limits.chunk_rows,
+        )
+
+    def _site(self, environment: str) -> SiteOrder:
+        return SiteOrder(
+            neighbours=tuple(one for one in self.access.targets if one.environment != environment),
+            approved_plugins=self.config.files.plugins,
+            approved_themes=self.config.files.themes,
         )
 
     def _judge(self, environment: str) -> JudgeFactory:

@@ -22,7 +22,7 @@ from crossdock.formats.nginx_rules import parse_nginx
 from crossdock.formats.sitemap_files import parse_robots, parse_sitemap
 from crossdock.hub.moves.access import shell
 from crossdock.move import ledger
-from crossdock.move.readers import Side, read
+from crossdock.move.asking import Side, ask_wordpress
 from crossdock.move.redirects import Harvest
 from crossdock.wordpress.addresses import QUERY_NAMES, AddressMap
 from crossdock.wordpress.redirect_plugins import plugin_rules
@@ -113,14 +113,14 @@ class Harvester:
         after: int | None = 0
         try:
             while after is not None:
-                told = read(
+                told = ask_wordpress(
                     side,
                     "addresses.php",
-                    {"woocommerce": True, "part": "posts", "after": after, "most": _POSTS_AT_ONCE},
+                    {"plugins": True, "part": "posts", "after": after, "most": _POSTS_AT_ONCE},
                 )
                 self._take(store, told)
                 after = told["next"]
-            told = read(side, "addresses.php", {"woocommerce": True, "part": "rest"})
+            told = ask_wordpress(side, "addresses.php", {"plugins": True, "part": "rest"})
             self._take(store, told)
         finally:
             self.progress.finish()
@@ -144,10 +144,10 @@ class Harvester:
         here = {int(str(number)): address for number, url in authors if (address := self._ours(str(url)))}
         place = self.config.environments[site.environment]
         side = Side(shell(site.environment, place), site.target_root, store.target_url)
-        ask = {"woocommerce": False, "part": "authors", "ids": [*here], "server": site.server, "base": site.user_base,
+        ask = {"plugins": False, "part": "authors", "ids": [*here], "server": site.server, "base": site.user_base,
                "table": ledger.USER}  # fmt: skip
         try:
-            there = read(side, "addresses.php", ask)["authors"]
+            there = ask_wordpress(side, "addresses.php", ask)["authors"]
         except CrossdockError as error:
             way_out = f"crossdock move copy --to {site.environment}, then harvest again"
             text = f"authors' addresses at the target are not known: {error.what}"

@@ -1,9 +1,10 @@
 <?php
 /**
- * Loads WordPress so that it writes nothing: every statement that could is refused before it reaches the database, and
- * mail, HTTP and cron are cut off. A reader's own code is put behind it.
+ * Loads WordPress as one blog of one side; what follows it asks and ends with crossdock_end(). Unless told otherwise,
+ * writes nothing: every statement that could is refused before it reaches the database; mail and HTTP are cut off.
  *
- * Argument: base64 of JSON {root, host, scheme, woocommerce: bool (whether plugins are loaded), and what the reader wants}.
+ * Argument: base64 of JSON {root, host, scheme, plugins: bool, writes: bool, constants: bool} and what the script wants.
+ * constants: leave DISABLE_WP_CRON as wp-config.php has it (no event runs all the same).
  */
 error_reporting(0);
 ini_set('display_errors', '0');
@@ -17,7 +18,9 @@ $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
 if ($crossdock['scheme'] === 'https') {
     $_SERVER['HTTPS'] = 'on';
 }
-define('DISABLE_WP_CRON', true);
+if (empty($crossdock['constants'])) {
+    define('DISABLE_WP_CRON', true);
+}
 define('WP_USE_THEMES', false);
 define('AUTOMATIC_UPDATER_DISABLED', true);
 $refuse = static function ($sql) {
@@ -26,21 +29,24 @@ $refuse = static function ($sql) {
 $nothing = static function () {
     return ['headers' => [], 'body' => '', 'response' => ['code' => 503, 'message' => 'cut off'], 'cookies' => [], 'filename' => null];
 };
+$none = static function () {
+    return [];
+};
 $yes = static function () {
     return true;
 };
 // The form that WordPress takes over when it loads (WP_Hook::build_preinitialized_hooks).
 $GLOBALS['wp_filter'] = [
-    'query' => [PHP_INT_MAX => [['function' => $refuse, 'accepted_args' => 1]]],
     'pre_http_request' => [PHP_INT_MAX => [['function' => $nothing, 'accepted_args' => 1]]],
+    'pre_get_ready_cron_jobs' => [PHP_INT_MAX => [['function' => $none, 'accepted_args' => 1]]],
     'pre_wp_mail' => [PHP_INT_MAX => [['function' => $yes, 'accepted_args' => 1]]],
     'doing_it_wrong_trigger_error' => [1 => [['function' => static function () { return false; }, 'accepted_args' => 1]]],
 ];
-if (empty($crossdock['woocommerce'])) {
+if (empty($crossdock['writes'])) {
+    $GLOBALS['wp_filter']['query'] = [PHP_INT_MAX => [['function' => $refuse, 'accepted_args' => 1]]];
+}
+if (empty($crossdock['plugins'])) {
     // Plugins that only one side has would make the two readings differ: WordPress alone reads both.
-    $none = static function () {
-        return [];
-    };
     foreach (['pre_option_active_plugins', 'pre_site_option_active_sitewide_plugins'] as $name) {
         $GLOBALS['wp_filter'][$name] = [PHP_INT_MAX => [['function' => $none, 'accepted_args' => 1]]];
     }
@@ -59,8 +65,8 @@ register_shutdown_function(static function () {
 chdir($crossdock['root']);
 require $crossdock['root'] . '/wp-load.php';
 
-/** Prints the answer, behind whatever plugins have printed, and ends. */
-function crossdock_tell($made)
+/** Prints the answer, alone. */
+function crossdock_end($made)
 {
     while (ob_get_level()) {
         ob_end_clean();
