@@ -193,11 +193,7 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
         ('ssh = "deploy@south.example"', 'ssh = "-oProxyCommand=x"', "servers[south].ssh: is not an SSH destination"),
         ('"127.0.20.1:8080"', '"http://127.0.20.1"', "environments.staging.http: is not a host:port address"),
         ('transport = "relay"', 'http = "https://203.0.113.5"', "servers[south].http: is not a host:port address"),
-        (
-            "[environments.production]",
-            '[files]\nplugins = ["a/b/c"]\n[environments.production]',
-            '"a/b/c" is not a name',
-        ),
+        ('"brand.php"', '"a/b/c"', 'files.must_use[#1]: "a/b/c" is not a name'),
         ('role = "operator"', 'role = "boss"', "known here: operator, qa, client-it, client-owner, sales"),
         ("workers = 3", "workers = 0", "policies.limits.workers: input should be greater than or equal to 1"),
         ('user = "crossdock"\n', "", "servers[north].database.user: is missing, though there is a password"),
