@@ -10,6 +10,8 @@ from urllib.parse import unquote_to_bytes
 
 REDIRECTS = (301, 302, 303, 307, 308)
 GONE = 410
+# How a pattern of the map ends that takes the query along; its capture ends the target.
+QUERY_TAIL = r"(\?.*)?$"
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 # What may stand unencoded in a path or a query besides these.
 _DELIMITERS = frozenset(b"/:@!$&'()*+,;=")

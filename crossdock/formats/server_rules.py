@@ -7,10 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from crossdock.core.redirects import GONE, REDIRECTS, Address, MapRow, address_of, compiled, decoded, escaped
-
-# A pattern's end that takes the query along, as move.redirects writes it.
-QUERY_TAIL = r"(\?.*)?$"
+from crossdock.core.redirects import (
+    GONE,
+    QUERY_TAIL,
+    REDIRECTS,
+    Address,
+    MapRow,
+    address_of,
+    compiled,
+    decoded,
+    escaped,
+)
 
 _SERVER_PART = """# Crossdock, map {digest}. For each server block; needs the other file at the http level.
 if ($crossdock_to ~ "^410 ") {{ return 410; }}

@@ -6,6 +6,7 @@ import re
 
 from crossdock.core.redirects import (
     GONE,
+    QUERY_TAIL,
     Address,
     MapRow,
     Rule,
@@ -19,8 +20,6 @@ from crossdock.core.redirects import (
 from crossdock.wordpress.addresses import AddressMap
 from crossdock.wordpress.sitemap import StoreMap
 
-# The query goes along: last in a pattern, and its capture last in the target.
-QUERY_TAIL = r"(\?.*)?$"
 _CAPTURE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P<\w+>", re.DOTALL)
 
 
