@@ -92,7 +92,7 @@ foreach (is_multisite() ? get_super_admins() : [] as $login) {
 $theme = wp_get_theme();
 $uploads = wp_upload_dir(null, false);
 crossdock_end([
-    'blog' => get_current_blog_id(), 'home' => home_url(), 'siteurl' => site_url(), 'wordpress' => get_bloginfo('version'),
+    'home' => home_url(), 'siteurl' => site_url(),
     'upgrade_due' => (int) get_option('db_version') !== (int) $wp_db_version,
     'woocommerce' => defined('WC_VERSION') ? WC_VERSION : '',
     'public' => (string) get_option('blog_public'),
@@ -109,10 +109,9 @@ crossdock_end([
         array_keys(is_multisite() ? (array) get_site_option('active_sitewide_plugins', []) : [])))),
     'plugins' => crossdock_plugin_names(array_merge(wp_get_active_and_valid_plugins(),
         is_multisite() ? wp_get_active_network_plugins() : [])),
-    'theme' => get_stylesheet(), 'theme_parent' => get_template(), 'theme_there' => $theme->exists(),
+    'theme' => get_stylesheet(), 'theme_there' => $theme->exists(),
     'theme_allowed' => !is_multisite() || $theme->is_allowed(),
     'super_admins' => $admins,
-    'uploads' => $uploads['basedir'], 'uploads_url' => $uploads['baseurl'],
-    'permalinks' => (string) get_option('permalink_structure'),
+    'uploads' => $uploads['basedir'],
     'pages' => (object) crossdock_pages(),
 ]);
