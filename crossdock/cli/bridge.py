@@ -14,6 +14,7 @@ from crossdock.cli.console import (
     RED,
     AsJson,
     ConfigFile,
+    LiveProgress,
     err,
     out,
     print_findings,
@@ -24,7 +25,7 @@ from crossdock.core.config import load
 from crossdock.core.errors import ConfigError
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened_target
-from crossdock.hub.moves.bridges import Bridge, Outcome
+from crossdock.hub.moves.bridges import Bridge, Outcome, own_redirects
 from crossdock.move.harmless import Harmless
 from crossdock.move.health import Health
 
@@ -60,7 +61,7 @@ def install_command(
     environment: Environment,
     config: ConfigFile = DEFAULT_CONFIG,
     redirects: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A redirects.php to put there; default: what is there stays.")
+        Path | None, typer.Option(metavar="FILE", help="A redirects.php to put there; default: the project's own map.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -72,9 +73,9 @@ def install_command(
 
     Example: crossdock bridge install staging -c lumen/crossdock.toml
     """
-    table = _read(redirects) if redirects else None
+    given = _read(redirects) if redirects else None
     with _bridge("bridge.install", config, environment) as here:
-        made = here.install(table)
+        made = here.install(given or own_redirects(here.config, environment, here.journal, LiveProgress()))
     if as_json:
         print_json(made.as_json())
     else:

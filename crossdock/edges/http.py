@@ -76,7 +76,8 @@ class SiteWeb:
                 )  # fmt: skip
                 if self.key:
                     uri = request.url.raw_path.decode("ascii")
-                    request.headers.update(self.key.headers(request.method, parts.netloc, uri, request.read()))
+                    signed = self.key.headers(request.method, parts.netloc, uri, request.read())
+                    request.headers.update({name: value for name, value in signed.items() if name not in headers})
                 answer = client.send(request, stream=True)
                 try:
                     return answer, _body(answer)

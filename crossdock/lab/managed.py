@@ -58,7 +58,11 @@ class Managed:
         )  # fmt: skip
         limit = options.session_limit_seconds if gateway else None
         self.ssh = SshServer(server, client_key, SshOptions(forwarding=not gateway, session_limit_seconds=limit))
-        self.web = Web(server, self._hosts(), WebOptions(page_cache=gateway, proxy=options.outside))
+        self.web = Web(
+            server,
+            self._hosts(),
+            WebOptions(page_cache=gateway, proxy=options.outside, missing_php="/index.php?$args"),
+        )
         self.wordpress = {name: self._installation(name, wp_cli) for name in ENVIRONMENTS}
 
     def root(self, environment: str) -> Path:

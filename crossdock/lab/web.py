@@ -80,11 +80,13 @@ class VirtualHost:
 @dataclass(frozen=True)
 class WebOptions:
     """`page_cache`: anonymous GETs are kept for ten seconds. `log_names_host`: access log lines start with it. `proxy`:
-    the host whose HTTP_PORT takes what WordPress sends to other hosts."""
+    the host whose HTTP_PORT takes what WordPress sends to other hosts. `missing_php`: what answers for a .php file that is
+    not there."""
 
     page_cache: bool = False
     log_names_host: bool = False
     proxy: str = ""
+    missing_php: str = "=404"
     php_values: Mapping[str, str] | None = None
 
 
@@ -206,7 +208,7 @@ class Web(Part):
             f"{host.rules}"
             "  location / { try_files $uri $uri/ /index.php?$args; }\n"
             "  location ~ /\\.ht { deny all; }\n"
-            "  location ~ \\.php$ {\n      try_files $uri =404;"
+            f"  location ~ \\.php$ {{\n      try_files $uri {self.options.missing_php};"
             f"{FASTCGI}{PAGE_CACHE if self.options.page_cache else ''}"
             f"      fastcgi_pass unix:{self._socket(host.pool)};\n  }}\n}}\n"
         )

@@ -35,16 +35,25 @@ function crossdock_remove_user($id)
     }
 }
 
-/** Removes our files below an uploads folder, and the month's folders that hold nothing else. */
+/** A file's name that says how many folders above it WordPress is going to make: removing takes away those alone. */
+function crossdock_name($name)
+{
+    $made = 0;
+    for ($above = wp_upload_dir(null, false)['path']; !is_dir($above) && $made < 9; $above = dirname($above)) {
+        $made++;
+    }
+    return CROSSDOCK_PROBE . $made . '-' . $name;
+}
+
+/** Removes our files below an uploads folder, and the folders that were made for them. */
 function crossdock_remove_files($folder)
 {
     foreach (['', '/*/*'] as $depth) {
         foreach (glob(addcslashes($folder, '*?[]{}\\') . "$depth/" . CROSSDOCK_PROBE . '*') ?: [] as $file) {
             unlink($file);
-            for ($above = dirname($file); $above !== $folder && strpos($above, "$folder/") === 0; $above = dirname($above)) {
-                if (!@rmdir($above)) {
-                    break;
-                }
+            $made = (int) substr(basename($file), strlen(CROSSDOCK_PROBE), 1);
+            for ($above = dirname($file); $made > 0 && strpos($above, "$folder/") === 0 && @rmdir($above); $made--) {
+                $above = dirname($above);
             }
         }
     }
@@ -86,7 +95,7 @@ if ($crossdock['act'] === 'begin') {
     crossdock_end(['user' => crossdock_make_user($crossdock['user'], $crossdock['blogs'])]);
 } elseif ($crossdock['act'] === 'upload') {
     // Like an upload in the editor: WordPress finds the folder, its name and the address.
-    crossdock_end(wp_upload_bits($crossdock['name'], null, $crossdock['text']));
+    crossdock_end(wp_upload_bits(crossdock_name($crossdock['name']), null, $crossdock['text']));
 } else {
     crossdock_remove($crossdock);
     crossdock_end(['left' => (bool) crossdock_is_probe($crossdock['user'])]);

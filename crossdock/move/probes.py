@@ -82,7 +82,7 @@ def _begin(order: Order, side: Side, request: Mapping[str, Any]) -> Account:
 def check_upload(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
     """What is written through WordPress into the store's uploads is read by its domain: else editors' new images fail,
     or stay invisible."""
-    name, text = f"crossdock-probe-{secrets.token_hex(8)}.txt", secrets.token_hex(32)
+    name, text = f"{secrets.token_hex(8)}.txt", secrets.token_hex(32)
     side = Side(place.target.shell, place.target.installation.root, place.store.target_url)
     way_out = "see who owns the uploads folder, and what the web server serves below it"
     try:

@@ -294,7 +294,7 @@ def test_what_a_killed_check_left_goes_with_the_next_one(moved: Moved) -> None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    left = moved.root("staging") / f"wp-content/uploads/sites/{STORES['north']}/2019/01/crossdock-probe-x.txt"
+    left = moved.root("staging") / f"wp-content/uploads/sites/{STORES['north']}/2019/01/crossdock-probe-2-x.txt"
     left.parent.mkdir(parents=True)
     left.write_text("left")
     moved.lab.managed.server.account.own(left.parents[1])

@@ -10,10 +10,11 @@ from typing import Any
 from crossdock.core.config import Config
 from crossdock.core.errors import BlockedError, TargetError
 from crossdock.core.evidence import Finding, Level, digest_of
-from crossdock.core.ports import Files, Journal, RemoteFile, Web
+from crossdock.core.ports import Files, Journal, Progress, RemoteFile, Web
 from crossdock.edges.http import SiteWeb
 from crossdock.edges.remote_files import RemoteFiles
 from crossdock.hub.moves import bridge_secrets
+from crossdock.hub.moves.redirects import Redirects, map_path
 from crossdock.move import bridge, harmless, health
 from crossdock.move.bridge import BridgeSettings, Places
 from crossdock.move.harmless import Harmless, Site
@@ -286,6 +287,13 @@ class Bridge:
         told = {"green": made.green, "changed": len(made.changed), "domains": len(made.answers), **data}
         told["findings"] = digest_of([one.as_json() for one in made.findings])
         self.journal.receipt(step, self.environment, told)
+
+
+def own_redirects(config: Config, environment: str, journal: Journal, progress: Progress) -> bytes | None:
+    """redirects.php of the project's own map, emitted anew; None where no map was harvested yet."""
+    if not map_path(config, environment).exists():
+        return None
+    return Redirects(config, environment, journal, progress).emit("bridge", config.state)[0].read_bytes()
 
 
 def _same(there: RemoteFile | None, wanted: RemoteFile) -> bool:

@@ -54,7 +54,7 @@ class Redirects:
 
     @property
     def path(self) -> Path:
-        return self.config.state / f"redirects-{self.environment}.csv"
+        return map_path(self.config, self.environment)
 
     def harvest(self) -> Mapped:
         """Makes the map anew from everything that the sources know; what people decided before stays."""
@@ -157,6 +157,11 @@ class Redirects:
             self.journal.finding(one, step=f"{step} {self.environment}")
         self.journal.receipt(step, self.environment, {"plan": self.plan.digest, "map": digest, **figures, **data})
         return Mapped(self.path, digest, figures, found)
+
+
+def map_path(config: Config, environment: str) -> Path:
+    """Where an environment's map stands."""
+    return config.state / f"redirects-{environment}.csv"
 
 
 def _listed(file: Path, found: list[Mistake]) -> str:
