@@ -216,8 +216,8 @@ def _tell(lab: Lab, state: Path, facts: dict[str, Any]) -> None:
         f"{facts['oracle_failures']} values broken; "
         f"{facts['source_urls_left']} old addresses left. {facts['files_total']:,} files, "
         f"{facts['files_missing'] + facts['files_extra'] + facts['files_different']} of them not the same; "
-        f"{facts['urls_total']:,} addresses asked, {facts['urls_failed']} failed; {facts['site_checks']:,} checks of the "
-        f"sites, {facts['site_failed']} failed; {facts['staging_leaks']} leaks from staging.",
+        f"{facts['urls_total']:,} addresses asked, {facts['urls_failed']} failed; {facts['site_checks']:,} checks of "
+        f"the sites, {facts['site_failed']} failed; {facts['staging_leaks']} leaks from staging.",
         style="bold",
     )
     out.print("\nNot real here:")

@@ -80,7 +80,7 @@ class VirtualHost:
 @dataclass(frozen=True)
 class WebOptions:
     """`page_cache`: anonymous GETs are kept for ten seconds. `log_names_host`: access log lines start with it. `proxy`:
-    the host whose HTTP_PORT takes what WordPress sends to other hosts. `missing_php`: what answers for a .php file that is
+    the host whose HTTP_PORT takes what WordPress sends to other hosts. `missing_php`: what answers where a .php file is
     not there."""
 
     page_cache: bool = False
