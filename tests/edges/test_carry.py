@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TestSsh
+from local_servers import TestSsh
 
 from crossdock.core.evidence import Finding, Level, Receipt
 from crossdock.edges.files import RemoteFiles

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import TestSsh, ssh_server
+from local_servers import TestSsh, ssh_server
 
 from crossdock.core.errors import CrossdockError, TargetError
 from crossdock.core.files import FILE, FOLDER, LINK, PARTIAL, Entry, Known

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import answers, free_port, running, wait_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from local_servers import answers, free_port, running, wait_for
 
 from crossdock.core.redirects import MapRow, address_of
 from crossdock.formats.bridge_table import delimited, php_string, render_bridge

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import TestDatabase
+from local_servers import TestDatabase
 from test_rewriting_oracle import RULES, generated, read_by_php
 
 from crossdock.formats.sql_dump import SqlDump

@@ -6,7 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from conftest import TestSsh
+from local_servers import TestSsh
 
 from crossdock.core.errors import ConnectionLost, CrossdockError
 from crossdock.edges.web_files import find_files, find_logs, read_log, read_settings, read_text
