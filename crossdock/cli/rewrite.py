@@ -42,8 +42,8 @@ def rewrite(
 ) -> None:
     """Rewrite the addresses in a SQL dump, from standard input to standard output.
 
-    Each address FROM, with http://, https:// or //, plain, JSON-escaped or URL-encoded, at any depth of serialized
-    data, becomes TO, and PHP still reads every value. All else stays byte for byte. Counts go to standard error.
+    Each address FROM, behind any scheme or //, plain, JSON-escaped or URL-encoded, at any depth of serialized data,
+    becomes TO, and PHP still reads every value. All else stays byte for byte. Counts go to standard error.
 
     Ends with exit code 10 when the dump can't be read to its end: what is written until then is not whole.
 

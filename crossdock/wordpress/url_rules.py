@@ -64,7 +64,7 @@ def url_rules(urls: Sequence[str]) -> list[UrlRule]:
             for source_path in _path_forms(source.path):
                 if (host, source_path) in rules:
                     raise ConfigError("this FROM is given twice", where=str(source), way_out="leave one out")
-                rules[host, source_path] = UrlRule(host, source_path, target.scheme, target.host, path)
+                rules[host, source_path] = UrlRule(host, source_path, target.scheme, target.host, path, any_scheme=True)
     return list(rules.values())
 
 

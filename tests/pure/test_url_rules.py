@@ -13,7 +13,7 @@ def rewritten(text: str, *urls: str) -> str:
 
 def test_a_pair_is_a_rule() -> None:
     assert url_rules(["http://WWW.Shop.example:8080/a/b/", "HTTPS://there.example:443/"]) == [
-        UrlRule("www.shop.example:8080", "/a/b", "https", "there.example", "")
+        UrlRule("www.shop.example:8080", "/a/b", "https", "there.example", "", any_scheme=True)
     ]
 
 
@@ -83,3 +83,27 @@ def test_pairs_that_make_no_sense_are_refused(urls: list[str], told: str) -> Non
 def test_only_the_scheme_may_change() -> None:
     assert rewritten("http://a.example/x", "http://a.example", "https://a.example") == "https://a.example/x"
     assert str(parsed_address("HTTP://A.example:80/x/")) == "http://a.example/x"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"ftp://shop.example/a", b"https://new.example/a"),
+        (b'{"a":"wss:\\/\\/SHOP.example\\/s"}', b'{"a":"https:\\/\\/new.example\\/s"}'),
+        (b"x=sftp%3A%2F%2Fshop.example%2Fa", b"x=https%3A%2F%2Fnew.example%2Fa"),
+        (rb"line\nftp://shop.example", rb"line\nhttps://new.example"),
+        (rb"\u0022git+ssh://shop.example", rb"\u0022https://new.example"),
+        (b"a%22ws://shop.example", b"a%22https://new.example"),
+        (b"12ws://shop.example", b"12https://new.example"),
+        (b's:20:"ftp://shop.example/a";', b's:21:"https://new.example/a";'),
+        (b"//shop.example/a", b"//new.example/a"),
+        (b"'://shop.example/a", b"'://new.example/a"),
+        (b"mailto:ann@shop.example", b"mailto:ann@shop.example"),
+        (b"ftp://other.shop.example", b"ftp://other.shop.example"),
+        (b"x" * 40 + b"://shop.example", b"x" * 40 + b"://shop.example"),
+    ],
+)
+def test_any_scheme_before_the_host_is_a_match(before: bytes, after: bytes) -> None:
+    rewriter = Rewriter(url_rules(["http://shop.example", "https://new.example"]))
+    for _ in range(2):
+        assert rewriter.rewrite(before).value == after
