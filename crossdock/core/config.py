@@ -163,10 +163,9 @@ class Place(Model):
 
 
 class Server(Place):
-    """One source server: one WordPress installation. `http` is None where DNS leads to it."""
+    """One source server: one WordPress installation."""
 
     name: Slug = Field(description='the server\'s short name, as in name = "north"')
-    http: Address | None = Field(default=None, description="address where its stores answer, where DNS leads elsewhere")
 
 
 class Environment(Place):

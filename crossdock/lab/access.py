@@ -55,7 +55,6 @@ def _server(source: Source) -> str:
     return (
         f'[[servers]]\nname = {_text(source.spec.name)}\nssh = {_text(source.spec.name)}\nssh_config = "ssh_config"\n'
         f'root = {_text(str(source.wordpress.root))}\ntransport = "auto"\n'
-        f"http = {_text(f'{source.server.address}:{HTTP_PORT}')}\n"
         f"[servers.database]\nuser = {_text(CROSSDOCK_USER)}\n"
         f"password = {_text(f'file:secrets/{source.password_file.name}')}\n{by_port}"
     )

@@ -198,3 +198,9 @@ def holds_user(key: bytes | None) -> bool:
 def is_rebuilt_option(name: bytes) -> bool:
     """Whether the target writes this option anew by itself, so that it is left behind and not missed."""
     return name in REBUILT_OPTIONS or name.startswith(REBUILT_OPTION_PREFIXES)
+
+
+def is_term_cache(name: bytes) -> bool:
+    """Whether an option is WordPress's cache of a taxonomy's tree (_get_term_hierarchy: category_children), which the
+    first visit of a category's page writes. It is carried where the source has it."""
+    return name.endswith(b"_children")

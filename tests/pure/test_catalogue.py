@@ -121,4 +121,7 @@ def test_options_that_the_target_makes_again() -> None:
     assert catalogue.is_rebuilt_option(b"_site_transient_update_core")
     assert catalogue.is_rebuilt_option(b"rewrite_rules")
     assert not catalogue.is_rebuilt_option(b"transient_x")
+    assert not catalogue.is_rebuilt_option(b"category_children")
+    assert catalogue.is_term_cache(b"product_cat_children")
+    assert not catalogue.is_term_cache(b"category_base")
     assert not catalogue.is_rebuilt_option(b"wp_page_for_privacy_policy")

@@ -90,7 +90,6 @@ def test_every_commented_line_of_the_template_is_good_too(project: Path, tmp_pat
     assert config.environments["production"].database
     assert config.decisions
     assert config.servers[0].ssh_config
-    assert config.servers[0].http
     assert config.files.plugins
     assert config.files.themes
 

@@ -183,7 +183,6 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
         ('root = "/var/www"', 'root = "www"', "servers[south].root: is not an absolute path on the server"),
         ('ssh = "deploy@south.example"', 'ssh = "-oProxyCommand=x"', "servers[south].ssh: is not an SSH destination"),
         ('"127.0.20.1:8080"', '"http://127.0.20.1"', "environments.staging.http: is not a host:port address"),
-        ('transport = "relay"', 'http = "https://203.0.113.5"', "servers[south].http: is not a host:port address"),
         (
             "[environments.production]",
             '[files]\nplugins = ["a/b/c"]\n[environments.production]',
