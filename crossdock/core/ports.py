@@ -102,7 +102,7 @@ class Database(Protocol):
 
 
 @dataclass(frozen=True)
-class Page:
+class Reply:
     """What a web server answered. `headers` by lower-case name; `cookies` are its Set-Cookie lines, one each."""
 
     status: int
@@ -127,7 +127,9 @@ class Web(Protocol):
         """Status, body, headers (lower-case names). Redirects are not followed. `headers` are sent besides our own."""
         ...
 
-    def ask(self, url: str, *, form: Mapping[str, str] | None = None, cookies: Mapping[str, str] | None = None) -> Page:
+    def ask(
+        self, url: str, *, form: Mapping[str, str] | None = None, cookies: Mapping[str, str] | None = None
+    ) -> Reply:
         """A GET, or the POST of a form. Redirects are not followed."""
         ...
 

@@ -15,7 +15,7 @@ import httpx
 
 from crossdock import __version__
 from crossdock.core.errors import AccessError
-from crossdock.core.ports import Certificate, Page
+from crossdock.core.ports import Certificate, Reply
 from crossdock.core.signing import BridgeKey
 
 _MAX_BODY_BYTES = 10 << 20
@@ -48,12 +48,14 @@ class SiteWeb:
         answer, body = self._send(url, None, {})
         return answer.status_code, body, _headers(answer)
 
-    def ask(self, url: str, *, form: Mapping[str, str] | None = None, cookies: Mapping[str, str] | None = None) -> Page:
+    def ask(
+        self, url: str, *, form: Mapping[str, str] | None = None, cookies: Mapping[str, str] | None = None
+    ) -> Reply:
         """As `get`, or the POST of a form; with cookies, and those that are set. Errors: AccessError."""
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
         answer, body = self._send(url, form, sent)
         cookies_set = tuple(answer.headers.get_list("set-cookie"))
-        return Page(answer.status_code, _text(answer, body), _headers(answer), cookies_set)
+        return Reply(answer.status_code, _text(answer, body), _headers(answer), cookies_set)
 
     def _send(
         self, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from crossdock.core.errors import CrossdockError
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.ports import Web
+from crossdock.move.rendering import rendered
 from crossdock.move.settings import skipped
 from crossdock.move.site_facts import SiteFacts, StorePlace
 
@@ -120,13 +121,16 @@ def check_robots_txt(facts: SiteFacts, place: StorePlace) -> Iterator[Finding]:
             what = "forbids to read what says noindex, so that addresses may be listed all the same"
             yield Finding("robots.unreadable", Level.INFO, url, what)
         return
-    if place.source.web is None:
-        yield skipped(place.name, "robots.txt: the source is not reached by HTTP")
-        return
     if place.lacks_woocommerce:
         yield skipped(place.name, "robots.txt: WooCommerce, which adds rules, runs only at the source")
         return
-    was, before, _ = place.source.web.get(place.store.source_urls[0] + "/robots.txt")
+    before = rendered(place.source, place.store.source_urls[0] + "/robots.txt")
+    yield from robots_compared(place, before.status, before.body, status, body)
+
+
+def robots_compared(place: StorePlace, was: int, before: str, status: int, body: str) -> Iterator[Finding]:
+    """Two robots.txt by status and text, the source's first."""
+    url = place.store.target_url + "/robots.txt"
     if status != was:
         yield Finding("robots.differs", Level.FAIL, url, f"answers {status}, at the source {was}")
     elif status == 200 and _rules(body) != _rules(place.mapped(before)):

@@ -4,6 +4,7 @@
  * writes nothing: every statement that could is refused before it reaches the database; mail and HTTP are cut off.
  *
  * Argument: base64 of JSON {root, host, scheme, plugins: bool, writes: bool, constants: bool} and what the script wants.
+ * path, theme: of a page that is to be rendered.
  * constants: leave DISABLE_WP_CRON as wp-config.php has it (no event runs all the same).
  */
 error_reporting(0);
@@ -11,7 +12,11 @@ ini_set('display_errors', '0');
 ini_set('memory_limit', '512M');
 $crossdock = json_decode(base64_decode($argv[1]), true);
 $_SERVER['HTTP_HOST'] = $_SERVER['SERVER_NAME'] = $crossdock['host'];
-$_SERVER['REQUEST_URI'] = '/';
+$_SERVER['REQUEST_URI'] = $crossdock['path'] ?? '/';
+$_SERVER['PHP_SELF'] = $_SERVER['SCRIPT_NAME'] = '/index.php';
+$_SERVER['QUERY_STRING'] = (string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_QUERY);
+parse_str($_SERVER['QUERY_STRING'], $_GET);
+$_REQUEST = $_GET;
 $_SERVER['REQUEST_METHOD'] = 'GET';
 $_SERVER['REMOTE_ADDR'] = '127.0.0.1';
 $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
@@ -21,7 +26,8 @@ if ($crossdock['scheme'] === 'https') {
 if (empty($crossdock['constants'])) {
     define('DISABLE_WP_CRON', true);
 }
-define('WP_USE_THEMES', false);
+define('WP_USE_THEMES', !empty($crossdock['theme']));
+define('DONOTCACHEPAGE', true);
 define('AUTOMATIC_UPDATER_DISABLED', true);
 $refuse = static function ($sql) {
     return preg_match('/^[\s(]*(SELECT|SHOW|DESCRIBE|DESC|EXPLAIN|SET)\b/i', (string) $sql) ? $sql : '';

@@ -3,16 +3,18 @@ what the plan changed. Themes' markup is not compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from crossdock.core.errors import CrossdockError
 from crossdock.core.evidence import Finding, Level
-from crossdock.core.ports import Web
+from crossdock.core.ports import Reply, Web
 from crossdock.move.heads import Head, differing, read_head
+from crossdock.move.rendering import rendered
 from crossdock.move.settings import skipped
 from crossdock.move.site_facts import AT_ONCE, SiteFacts, StorePlace
 
@@ -33,7 +35,7 @@ class Page:
 
 @dataclass(frozen=True)
 class KeyPage:
-    """One key page on both sides; `here` is None where the source is not reached by HTTP."""
+    """One key page on both sides; `here` is None where the source's WordPress did not answer."""
 
     name: str
     here: Page | None
@@ -50,13 +52,10 @@ def fetch_pages(facts: SiteFacts) -> Pages:
             place.store.store: [
                 (
                     name,
-                    pool.submit(fetch, place.source.web, url) if place.source.web else None,
+                    pool.submit(_page, partial(rendered, place.source, url), url) if place.here else None,
                     pool.submit(fetch, place.web, place.mapped(url)),
                 )
-                for name, url in (
-                    place.here.pages if place.here else {"home": place.store.source_urls[0] + "/"}
-                ).items()
-                if not (place.lacks_woocommerce and name in _OF_WOOCOMMERCE)
+                for name, url in _addresses(place).items()
             ]
             for place in facts.stores
         }
@@ -66,14 +65,31 @@ def fetch_pages(facts: SiteFacts) -> Pages:
     }
 
 
+def _addresses(place: StorePlace) -> dict[str, str]:
+    """At the source, by name."""
+    if place.here is None:
+        return {"home": place.store.source_urls[0] + "/"}
+    left = _OF_WOOCOMMERCE if place.lacks_woocommerce else frozenset()
+    return {name: url for name, url in place.here.pages.items() if name not in left}
+
+
 def fetch(web: Web, url: str) -> Page:
-    """One page, its redirects not followed."""
+    """One page by HTTP, its redirects not followed."""
+    return _page(partial(web.ask, url), url)
+
+
+def _page(ask: Callable[[], Reply], url: str) -> Page:
     try:
-        status, body, headers = web.get(url)
+        return page_of(url, ask())
     except CrossdockError as error:
         return Page(url, 0, Head(), problem=error.what)
-    location = urljoin(url, headers["location"]) if "location" in headers else ""
-    return Page(url, status, read_head(url, body), headers.get("x-robots-tag", "").lower(), location)
+
+
+def page_of(url: str, answer: Reply) -> Page:
+    """What an answer tells."""
+    location = urljoin(url, answer.headers["location"]) if "location" in answer.headers else ""
+    robots = answer.headers.get("x-robots-tag", "").lower()
+    return Page(url, answer.status, read_head(url, answer.body), robots, location)
 
 
 def check_pages(facts: SiteFacts, place: StorePlace, pages: Pages) -> Iterator[Finding]:
@@ -81,22 +97,19 @@ def check_pages(facts: SiteFacts, place: StorePlace, pages: Pages) -> Iterator[F
     the source: else search engines rank them anew or drop them, shared links lose their pictures, and figures stop."""
     if place.lacks_woocommerce:
         yield skipped(place.name, "product, category, cart, checkout, account: WooCommerce runs only at the source")
-    unreached = False
+    unread = ""
     for page in pages.get(place.store.store, ()):
         where = f"{place.store.store}, {page.name}: {page.there.url}"
         if page.there.problem:
             yield Finding("page.unreachable", Level.FAIL, where, page.there.problem)
         elif page.here is None or page.here.problem:
-            unreached = True
+            unread = page.here.problem if page.here else "its WordPress did not answer"
             if page.there.status >= 400:
                 yield Finding("page.status", Level.FAIL, where, f"answers {page.there.status}")
         else:
             yield from _compared(place, page.here, page.there, where)
-    if unreached:
-        yield skipped(
-            place.name,
-            "pages are not compared: the source does not answer by HTTP ([[servers]] http says where it would)",
-        )
+    if unread:
+        yield skipped(place.name, f"some pages are not compared: the source could not render them: {unread}")
 
 
 def _compared(place: StorePlace, here: Page, there: Page, where: str) -> Iterator[Finding]:
@@ -122,8 +135,10 @@ def _compared(place: StorePlace, here: Page, there: Page, where: str) -> Iterato
         yield Finding(
             "page.structured-data", Level.FAIL, where, f"the structured data differ at {spot or 'their number'}"
         )
-    if place.public and (one.robots, here.robots_header) != (other.robots, there.robots_header):
-        what = f"robots: {other.robots or there.robots_header or 'nothing'}, at the source {one.robots or 'nothing'}"
+    hidden = "noindex" in there.robots_header and "noindex" not in here.robots_header
+    if place.public and (hidden or one.robots != other.robots):
+        told = ", ".join(filter(None, (other.robots, there.robots_header)))
+        what = f"robots: {told or 'nothing'}, at the source {one.robots or 'nothing'}"
         yield Finding("page.robots", Level.FAIL, where, what)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from crossdock.core.errors import CrossdockError
 from crossdock.core.evidence import Finding, Level
-from crossdock.core.ports import Page
+from crossdock.core.ports import Reply
 from crossdock.core.secrets import Masked
 from crossdock.move.asking import Side, ask_wordpress
 from crossdock.move.order import Order
@@ -156,7 +156,7 @@ def _why_not_dashboard(place: StorePlace) -> str:
     return ""
 
 
-def _cookies(answer: Page) -> list[Morsel[str]]:
+def _cookies(answer: Reply) -> list[Morsel[str]]:
     """What the answer sets; WordPress sets one name for several paths. Deleted ones are left out."""
     found: list[Morsel[str]] = []
     for line in answer.cookies:

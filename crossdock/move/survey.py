@@ -30,14 +30,13 @@ _TARGET_VARIABLES = (
 
 @dataclass(frozen=True)
 class Source:
-    """One source server as the move reaches it. `web`: its pages; None where they are not asked for."""
+    """One source server as the move reaches it."""
 
     name: str
     shell: Shell
     database: Database
     installation: Installation
     transport: str = ""
-    web: Web | None = None
 
 
 @dataclass(frozen=True)

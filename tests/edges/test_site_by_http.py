@@ -131,14 +131,14 @@ def served(server: Served) -> Served:
     return server
 
 
-def place(served: Served, url: str = SECURE, *, public: bool = True, source: bool = True) -> StorePlace:
+def place(served: Served, url: str = SECURE, *, public: bool = True) -> StorePlace:
     """One store, at the source http://old.example, at the target `url`, both on this server."""
     store = StoreMap("shop", 1, "wp_", (f"http://{OLD}", f"http://www.{HOST}"), "/u", 2, "wp_2_", url, "/u2", public)
     nothing = cast(Any, None)
     host = url.split("//")[1]
     return StorePlace(
         store, "one", "production", Blog(1, "wp_", OLD, "/"),
-        Source("one", nothing, nothing, nothing, "", served.web() if source else None),
+        Source("one", nothing, nothing, nothing),
         Target("production", nothing, nothing, nothing, served.web()),
         Rewriter([UrlRule(OLD, "", url.split(":")[0], host)]), None, None,
     )  # fmt: skip
@@ -229,21 +229,22 @@ def test_the_rest_index_names_the_store(served: Served) -> None:
 
 
 def test_robots_txt_is_the_sources(served: Served) -> None:
-    served.shows(f"http://{OLD}/robots.txt", f"User-agent: *\nDisallow: /wp-admin/\nSitemap: http://{OLD}/s.xml\n")
-    served.shows(f"{SECURE}/robots.txt", f"User-agent: *\n\nDisallow: /wp-admin/\nSitemap: {SECURE}/s.xml # ours\n")
-    assert codes(domains.check_robots_txt, place(served)) == []
-    served.shows(f"{SECURE}/robots.txt", "User-agent: *\nDisallow: /\n")
-    assert codes(domains.check_robots_txt, place(served)) == ["robots.differs"]
-    del served.replies[f"{SECURE}/robots.txt"]
-    assert codes(domains.check_robots_txt, place(served)) == ["robots.differs"]
+    before = f"User-agent: *\nDisallow: /wp-admin/\nSitemap: http://{OLD}/s.xml\n"
+
+    def told(status: int, body: str) -> list[str]:
+        return [one.code for one in domains.robots_compared(place(served), 200, before, status, body)]
+
+    assert told(200, f"User-agent: *\n\nDisallow: /wp-admin/\nSitemap: {SECURE}/s.xml # ours\n") == []
+    assert told(200, "User-agent: *\nDisallow: /\n") == ["robots.differs"]
+    assert told(404, "") == ["robots.differs"]
 
 
 # -- pages -----------------------------------------------------------------------------------------------------------
 
 
-def fetched(store: StorePlace, path: str = "/") -> dict[str, tuple[KeyPage, ...]]:
-    url = f"http://{OLD}{path}"
-    here = pages.fetch(store.source.web, url) if store.source.web else None
+def fetched(store: StorePlace, *, source: bool = True) -> dict[str, tuple[KeyPage, ...]]:
+    url = f"http://{OLD}/"
+    here = pages.fetch(store.web, url) if source else None
     return {"shop": (KeyPage("home", here, pages.fetch(store.web, store.mapped(url))),)}
 
 
@@ -302,8 +303,8 @@ def test_a_header_counts_as_robots_too(served: Served) -> None:
 
 
 def test_without_the_source_the_pages_must_answer_all_the_same(served: Served) -> None:
-    store = place(served, source=False)
-    found = [*pages.check_pages(cast(Any, None), store, fetched(store))]
+    store = place(served)
+    found = [*pages.check_pages(cast(Any, None), store, fetched(store, source=False))]
     assert [one.code for one in found] == ["page.status", "site.skipped"]
 
 

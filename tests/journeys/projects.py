@@ -140,8 +140,7 @@ def checksums(lab: Lab, place: str, *, counters: bool = True) -> dict[str, str]:
                 continue
             cursor.execute(f"SHOW CREATE TABLE `{name}`")
             definition = cursor.fetchone()[1]
-            # A visitor's transient moves a source's options counter, as every visit may.
-            if not counters or (place not in ENVIRONMENTS and name.endswith("options")):
+            if not counters:
                 definition = re.sub(r" AUTO_INCREMENT=\d+", "", definition)
             found[name] = f"{_rows(cursor, name)} {_digest(definition)}"
         cursor.execute(
@@ -154,13 +153,6 @@ def checksums(lab: Lab, place: str, *, counters: bool = True) -> dict[str, str]:
 
 
 def _rows(cursor: Any, name: str) -> str:
-    if name.endswith("options"):
-        # A visit of a page may renew a transient, on every side.
-        cursor.execute(
-            f"SELECT * FROM `{name}` WHERE option_name NOT LIKE '\\_transient\\_%'"
-            " AND option_name NOT LIKE '\\_site\\_transient\\_%' ORDER BY 1"
-        )
-        return _digest(repr(cursor.fetchall()))
     skipped = next((columns for suffix, columns in _MOMENTS.items() if name.endswith(f"_{suffix}")), ())
     if not skipped:
         cursor.execute(f"CHECKSUM TABLE `{name}` EXTENDED")

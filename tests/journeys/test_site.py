@@ -151,6 +151,12 @@ def test_validation_holds_the_checks_and_their_receipt(moved: Moved) -> None:
     assert figures["production"]["site_failed"] == 0 < figures["production"]["site_checks"]
 
 
+def test_what_our_visits_leave_is_no_difference_to_the_next_validation(moved: Moved) -> None:
+    told = json.loads(moved.project.green("move", "validate", "--in", "staging", "--json"))
+    assert told["green"] is True
+    assert told["rows_extra"] == told["rows_missing"] == told["rows_different"] == 0
+
+
 # -- red -------------------------------------------------------------------------------------------------------------
 
 

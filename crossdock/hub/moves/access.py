@@ -55,7 +55,7 @@ def _source(server: Server, stack: ExitStack) -> Source:
     host = shell(server.name, server)
     facts = read_wordpress(host, server.root)
     endpoint, transport = _database(host, server, facts, stack)
-    return Source(server.name, host, endpoint, facts.installation, transport, SiteWeb(server.http))
+    return Source(server.name, host, endpoint, facts.installation, transport)
 
 
 def _target(config: Config, name: str, stack: ExitStack) -> Target:
