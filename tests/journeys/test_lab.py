@@ -297,7 +297,8 @@ def test_open_attaches_and_a_second_up_is_refused(lab: Lab) -> None:
 def test_status_for_programs(lab: Lab) -> None:
     done = CliRunner().invoke(app, ["status", "--json", "--folder", str(lab.folder)])
     assert done.exit_code == 0
-    assert {row["server"] for row in json.loads(done.stdout)} == {"north", "south", "east", "managed", "front"}
+    servers = {row["server"] for row in json.loads(done.stdout)}
+    assert servers == {"north", "south", "east", "managed", "front", "sinks"}
 
 
 def test_a_second_lab_beside_the_first_by_command(lab: Lab) -> None:

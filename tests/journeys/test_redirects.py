@@ -73,8 +73,8 @@ def redirected(lab_gateway: Lab) -> Iterator[Redirected]:
     project = on.new_project(lab)
     text = project.config.read_text(encoding="utf-8")
     answer = '"table:north:wp_redirection_items" = { choice = "carry", by = "Ada", reason = "old redirects" }\n'
-    pace = "[policies.replay]\nrequests_per_second = 200\nconcurrency = 4\n\n[decisions]\n"
-    project.config.write_text(text.replace("[decisions]\n", pace + answer), encoding="utf-8")
+    text = text.replace("requests_per_second = 60", "requests_per_second = 200")
+    project.config.write_text(text.replace("[decisions]\n", "[decisions]\n" + answer), encoding="utf-8")
     try:
         project.green("move", "run", "--until", "copy staging")
         done = project.run("move", "redirects", "harvest", "--to", "staging", "--json")
