@@ -4,13 +4,14 @@ TESTS := $(wildcard tests/pure tests/hub) $(wildcard tests/edges) $(wildcard tes
 LAB := $(or $(TMPDIR),/tmp)/crossdock-lab-$(shell id -un)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-move soak lock clean
+.PHONY: help setup demo test lint bench bench-move bench-files bench-replay bench-rewrite soak lock clean
 
 help:
 	@echo 'make demo        start the lab, move its stores, prove the result'
 	@echo 'make test        lint, types, then all tests, fast ones first'
 	@echo 'make lint        ruff and mypy only'
-	@echo 'make bench       every benchmark; make bench-move: rows moved a second, beside a peer'
+	@echo 'make bench       every benchmark, each beside its peers; one alone: make bench-move, bench-files,'
+	@echo '                 bench-replay, bench-rewrite'
 	@echo 'make soak        long campaigns: kills, faults, load'
 	@echo 'make setup       install what is missing; make clean: remove what was made here'
 
@@ -27,10 +28,19 @@ lint: setup
 test: lint
 	@$(PYTHON) -m pytest -m 'not soak' $(TESTS)
 
-bench: bench-move
+bench: bench-move bench-files bench-replay bench-rewrite
 
 bench-move: setup
 	@$(PYTHON) bench/move.py
+
+bench-files: setup
+	@$(PYTHON) bench/files.py
+
+bench-replay: setup
+	@$(PYTHON) bench/replay.py
+
+bench-rewrite: setup
+	@$(PYTHON) bench/rewrite.py
 
 soak: setup
 	@$(PYTHON) -m pytest -m soak --timeout 0 tests

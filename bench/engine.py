@@ -99,7 +99,7 @@ class Quiet:
     def finding(self, finding: Finding, *, step: str) -> None:
         pass
 
-    def start(self, stage: str, *, rows: int, bytes_: int) -> None:
+    def start(self, stage: str, *, rows: int, bytes_: int, noun: str = "rows") -> None:
         pass
 
     def advance(self, place: str, *, rows: int, bytes_: int) -> None:

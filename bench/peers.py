@@ -52,17 +52,17 @@ def available(stage: Stage, target_host: str, threads: int) -> tuple[list[Peer],
     return found, missing
 
 
-def _dump(stage: Stage) -> list[str]:
+def dump(stage: Stage) -> list[str]:
     return ["mariadb-dump", f"--defaults-extra-file={stage.options(stage.source)}", "--single-transaction", "--quick",
             SOURCE_DATABASE]  # fmt: skip
 
 
-def _load(stage: Stage) -> list[str]:
+def load(stage: Stage) -> list[str]:
     return ["mariadb", f"--defaults-extra-file={stage.options(stage.target)}", TARGET_DATABASE]
 
 
 def _dump_load(stage: Stage) -> Peer:
-    return Peer("dump-load", "mariadb-dump | mariadb", lambda: watch.pipe(_dump(stage), _load(stage)))
+    return Peer("dump-load", "mariadb-dump | mariadb", lambda: watch.pipe(dump(stage), load(stage)))
 
 
 def _go_search_replace(stage: Stage, target_host: str) -> Peer:
@@ -70,7 +70,7 @@ def _go_search_replace(stage: Stage, target_host: str) -> Peer:
     return Peer(
         "go-search-replace",
         "mariadb-dump | go-search-replace | mariadb",
-        lambda: watch.pipe(_dump(stage), replace, _load(stage)),
+        lambda: watch.pipe(dump(stage), replace, load(stage)),
     )
 
 
@@ -96,17 +96,20 @@ def _mydumper(stage: Stage, threads: int) -> Peer:
     return Peer("mydumper", f"mydumper, myloader ({threads} threads)", run)
 
 
-def _wp_search_replace(stage: Stage, target_host: str) -> Peer:
-    def run() -> float:
-        site = _site(stage)
-        argv = [
-            "php", "-d", "memory_limit=-1", str(wordpress.wp_cli()), "search-replace", values.HOST, target_host,
-            "--all-tables", "--skip-plugins", "--skip-themes", "--report-changed-only", "--quiet", "--allow-root",
-            f"--path={site}",
-        ]  # fmt: skip
-        return watch.run(argv, env={"WP_CLI_DISABLE_AUTO_CHECK_UPDATE": "1"}).seconds
+def wp_search_replace(stage: Stage, target_host: str) -> float:
+    """Wall seconds of WP-CLI's own run over the target database."""
+    site = _site(stage)
+    argv = [
+        "php", "-d", "memory_limit=-1", str(wordpress.wp_cli()), "search-replace", values.HOST, target_host,
+        "--all-tables", "--skip-plugins", "--skip-themes", "--report-changed-only", "--quiet", "--allow-root",
+        f"--path={site}",
+    ]  # fmt: skip
+    return watch.run(argv, env={"WP_CLI_DISABLE_AUTO_CHECK_UPDATE": "1"}).seconds
 
-    return Peer("wp-search-replace", "mariadb-dump | mariadb, then wp search-replace", run, after_dump=True)
+
+def _wp_search_replace(stage: Stage, target_host: str) -> Peer:
+    title = "mariadb-dump | mariadb, then wp search-replace"
+    return Peer("wp-search-replace", title, lambda: wp_search_replace(stage, target_host), after_dump=True)
 
 
 def _site(stage: Stage) -> Path:

@@ -8,20 +8,25 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from crossdock.cli.bridge import print_harmless
 from crossdock.cli.console import LiveProgress, err, out
 from crossdock.cli.lab import profile_of
 from crossdock.cli.move import print_assessment, print_plan, print_result
 from crossdock.core.config import Config, load
 from crossdock.core.errors import CrossdockError
+from crossdock.formats.redirect_csv import render_csv
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
 from crossdock.hub.moves.actions import Move
+from crossdock.hub.moves.bridges import Bridge, own_redirects
+from crossdock.hub.moves.redirects import Redirects
 from crossdock.lab.lab import Lab
 from crossdock.move import plan as plans
 from crossdock.move.validate import Result
@@ -30,8 +35,10 @@ app = typer.Typer(add_completion=False)
 DEFAULT_STATE = Path("demo")
 _SUMS = (
     "rows_source", "rows_moved", "rows_declared", "rows_missing", "rows_extra", "rows_different", "oracle_failures",
-    "source_urls_left",
+    "source_urls_left", "files_total", "files_missing", "files_extra", "files_different", "urls_total", "urls_moved",
+    "urls_gone", "urls_failed", "site_checks", "site_failed",
 )  # fmt: skip
+_DEAD = "answered nobody before the move either"
 
 
 @app.command()
@@ -62,7 +69,7 @@ def demo(
         facts["seconds"] = watch.seconds
         facts["not_real"] = [
             "the servers: real daemons on loopback, no network between them",
-            "images: the database is moved here, the uploads' files are not, so pages show their texts alone",
+            "the person who looks at the addresses that were dead at the sources already: the demo declares them gone",
             *lab.not_real,
         ]
         (state / "demo.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -123,24 +130,58 @@ def _moved(lab: Lab, project: Config, watch: Stopwatch) -> dict[str, Any]:
         plans.refuse_blocked(planned.findings)
         results: dict[str, Result] = {}
         for environment in ("staging", "production"):
+            with watch.stage(f"bridge {environment}"):
+                _bridge(moving, environment).install()
             with watch.stage(f"copy {environment}"):
                 moving.copy(environment)
+            with watch.stage(f"files {environment}"):
+                moving.files(environment)
+            with watch.stage(f"redirects {environment}"):
+                _redirect(moving, environment)
             with watch.stage(f"validate {environment}"):
                 results[environment] = moving.validate(environment)
             print_result(environment, results[environment])
+            if environment == "staging":
+                out.print("\nMails, an order, a webhook, a payment and due work are provoked on staging ...")
+                with watch.stage("prove staging harmless"):
+                    harmless = _bridge(moving, environment).prove_harmless()
+                print_harmless(harmless)
         found = _altered(lab, moving, planned.plan.network("staging").first_blog, watch)
     figures = {name: result.figures() for name, result in results.items()}
     chain = hub.chain()
     green = all(result.green for result in results.values())
     return {
-        "proved": green and bool(found) and chain.holds,
+        "proved": green and harmless.proved and bool(found) and chain.holds,
         "stores": len(project.stores),
         **{name: sum(one[name] for one in figures.values()) for name in _SUMS},
+        **harmless.figures(),
+        "sinks_received": len(lab.sinks.requests()) + len(lab.sinks.mails()),
         "environments": figures,
         "alteration_found": found,
         "receipts": len(chain.receipts),
         "evidence_head": chain.head,
     }
+
+
+def _bridge(moving: Move, environment: str) -> Bridge:
+    return Bridge(moving.config, moving.access.target(environment), moving.journal)
+
+
+def _redirect(moving: Move, environment: str) -> None:
+    """Harvests the map, answers what only a person can, and gives it to the bridge."""
+    redirects = Redirects(moving.config, environment, moving.journal, moving.progress)
+    redirects.harvest()
+    answered = [
+        replace(row, action="gone", status=410, note=_DEAD) if row.action == "unknown" else row
+        for row in redirects.rows()
+    ]
+    edited = redirects.path.with_suffix(".edited.csv")
+    edited.write_text(render_csv(answered), encoding="utf-8", errors="surrogateescape")
+    mapped = redirects.review(edited, "the demo")
+    edited.unlink()
+    told = ", ".join(f"{count:,} {name.removeprefix('urls_')}" for name, count in mapped.figures.items())
+    out.print(f"\nAddresses of {environment}: {told}", markup=False)
+    _bridge(moving, environment).install(own_redirects(moving.config, environment, moving.journal, moving.progress))
 
 
 def _altered(lab: Lab, moving: Move, first_blog: int, watch: Stopwatch) -> list[str]:
@@ -173,7 +214,10 @@ def _tell(lab: Lab, state: Path, facts: dict[str, Any]) -> None:
         f"{facts['rows_source']:,} rows moved and {facts['rows_declared']:,} declared; "
         f"{facts['rows_missing']} missing, {facts['rows_extra']} extra, {facts['rows_different']} different; "
         f"{facts['oracle_failures']} values broken; "
-        f"{facts['source_urls_left']} old addresses left.",
+        f"{facts['source_urls_left']} old addresses left. {facts['files_total']:,} files, "
+        f"{facts['files_missing'] + facts['files_extra'] + facts['files_different']} of them not the same; "
+        f"{facts['urls_total']:,} addresses asked, {facts['urls_failed']} failed; {facts['site_checks']:,} checks of "
+        f"the sites, {facts['site_failed']} failed; {facts['staging_leaks']} leaks from staging.",
         style="bold",
     )
     out.print("\nNot real here:")
@@ -182,6 +226,7 @@ def _tell(lab: Lab, state: Path, facts: dict[str, Any]) -> None:
     out.print(
         f"\nLook at\n  {state}/demo.json         all figures\n  {state}/assessment.json   what was found on the servers"
         f"\n  {state}/plan.json         where everything went, and why"
+        f"\n  {state}/redirects-production.csv   what became of every address"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,37 +11,42 @@ import typer
 
 from crossdock.cli.console import (
     DEFAULT_CONFIG,
+    RED,
     AsJson,
     ConfigFile,
     LiveProgress,
+    ToEnvironment,
+    end_blocked,
     out,
+    print_findings,
     print_json,
     print_table,
 )
+from crossdock.cli.redirects import app as redirects_app
 from crossdock.core.config import load
 from crossdock.core.errors import ConfigError
-from crossdock.core.evidence import Finding, Level
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
 from crossdock.hub.moves.actions import Assessment, Move, Planned, placements_json
 from crossdock.move import plan as plans
+from crossdock.move.files import FilesResult
+from crossdock.move.site import SiteVerdict
 from crossdock.move.validate import Result
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.add_typer(redirects_app, name="redirects")
 
-RED = 1
-BLOCKED = 4
-_STYLES = {Level.BLOCK: "bold red", Level.FAIL: "red", Level.WARN: "yellow", Level.INFO: "dim"}
-_UNTIL = ("copy staging", "validate staging", "copy production", "validate production")
+_STEPS = ("copy", "files", "validate")
+_UNTIL = tuple(f"{step} {environment}" for environment in ("staging", "production") for step in _STEPS)
 
-ToEnvironment = Annotated[str, typer.Option("--to", metavar="ENV", help="staging or production")]
 InEnvironment = Annotated[str, typer.Option("--in", metavar="ENV", help="staging or production")]
+Full = Annotated[bool, typer.Option("--full", help="Read every file again, also those unchanged since an earlier run.")]
 FromEnvironment = Annotated[str, typer.Option("--from", metavar="ENV", help="staging or production")]
 
 
 @app.callback()
 def move() -> None:
-    """Move the stores: assess, plan, copy, validate.
+    """Move the stores: assess, plan, copy, files, validate.
 
     Example: crossdock move run -c lumen/crossdock.toml
     """
@@ -71,8 +76,8 @@ def assess_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False)
         print_json(made.as_json())
     else:
         print_assessment(made)
-        _print_findings(made.findings)
-    _end_blocked(made.findings)
+        print_findings(made.findings)
+    end_blocked(made.findings)
 
 
 @app.command("plan")
@@ -96,8 +101,8 @@ def plan_command(
         )
     else:
         print_plan(planned, tables=tables)
-        _print_findings(planned.findings)
-    _end_blocked(planned.findings)
+        print_findings(planned.findings)
+    end_blocked(planned.findings)
 
 
 @app.command("copy")
@@ -117,21 +122,65 @@ def copy_command(to: ToEnvironment, config: ConfigFile = DEFAULT_CONFIG, as_json
         )
 
 
-@app.command("validate")
-def validate_command(in_: InEnvironment, config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Prove a copy: every row both ways, values by PHP, samples by WordPress, each home by its domain.
+@app.command("files")
+def files_command(
+    to: ToEnvironment, config: ConfigFile = DEFAULT_CONFIG, full: Full = False, as_json: AsJson = False
+) -> None:
+    """Carry uploads, themes and approved code into one environment, and compare every file of both sides by SHA-256.
 
-    Ends with exit code 1 when anything is missing, extra, different, broken or left.
+    Stopped, killed or run again later, it carries only what is missing or has changed. Ends with exit code 1 when
+    anything is missing, extra or different at the target.
+
+    Example: crossdock move files --to staging -c lumen/crossdock.toml
+    """
+    with _move("files", config, to) as moving:
+        result = moving.files(to, full=full)
+    if as_json:
+        print_json({**result.figures(), "green": result.green, "findings": [one.as_json() for one in result.findings]})
+    else:
+        print_result(f"files {to}", result)
+    if not result.green:
+        raise typer.Exit(RED)
+
+
+@app.command("validate")
+def validate_command(
+    in_: InEnvironment, config: ConfigFile = DEFAULT_CONFIG, full: Full = False, as_json: AsJson = False
+) -> None:
+    """Prove a copy: every row both ways, values by PHP, samples by WordPress, each home by its domain, every file, and
+    the site.
+
+    Ends with exit code 1 when anything is missing, extra, different, broken or left, or a check of the site is red.
 
     Example: crossdock move validate --in staging -c lumen/crossdock.toml
     """
     with _move("validate", config, in_) as moving:
-        result = moving.validate(in_)
+        result = moving.validate(in_, full=full)
     if as_json:
         print_json({**result.figures(), "green": result.green, "findings": [one.as_json() for one in result.findings]})
     else:
         print_result(in_, result)
     if not result.green:
+        raise typer.Exit(RED)
+
+
+@app.command("check")
+def check_command(in_: InEnvironment, config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Check the site alone, without its rows: settings, domains, pages, uploads, signing in, carts. Takes seconds.
+
+    For a second look after something was mended; only validate opens the way to production. Ends with exit code 1 when
+    a check is red.
+
+    Example: crossdock move check --in staging -c lumen/crossdock.toml
+    """
+    with _move("check", config, in_) as moving:
+        verdict = moving.check(in_)
+    if as_json:
+        findings = [one.as_json() for one in verdict.findings]
+        print_json({**verdict.figures(), "green": verdict.green, "findings": findings})
+    else:
+        print_result(in_, verdict)
+    if not verdict.green:
         raise typer.Exit(RED)
 
 
@@ -241,22 +290,8 @@ def print_plan(planned: Planned, *, tables: bool = False) -> None:
     out.print(f"\nPlan {drawn.digest}\n{counts.get('carry', 0)} tables are carried; facts {drawn.facts[:12]}")
 
 
-def _print_findings(found: Sequence[Finding]) -> None:
-    if found:
-        out.print("\nFindings", style="bold")
-    for one in found:
-        out.print(f"{one.level!s:5} {one.code:24} {one.place}: {one.text}", style=_STYLES[one.level], markup=False)
-        if one.way_out and one.level in (Level.BLOCK, Level.FAIL):
-            out.print(f"      {one.way_out}", markup=False)
-
-
-def print_result(title: str, result: Result) -> None:
-    """A validation's figures and findings."""
+def print_result(title: str, result: Result | FilesResult | SiteVerdict) -> None:
+    """The figures and findings of a validation, or of a check of the site."""
     print_table([title, ""], [[name, count] for name, count in result.figures().items()])
-    _print_findings(result.findings)
+    print_findings(result.findings)
     out.print("GREEN" if result.green else "RED", style="bold green" if result.green else "bold red")
-
-
-def _end_blocked(found: Sequence[Finding]) -> None:
-    if any(one.level is Level.BLOCK for one in found):
-        raise typer.Exit(BLOCKED)

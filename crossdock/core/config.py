@@ -66,6 +66,12 @@ def _remote_folder(value: str) -> str:
     return value.rstrip("/") or "/"
 
 
+def _remote_glob(value: str) -> str:
+    if not value.startswith("/") or not value.isprintable() or ".." in value.split("/"):
+        raise _wrong("is not an absolute path on the server", 'write it from the root on; "*" may stand in it')
+    return value
+
+
 def _ssh_destination(value: str) -> str:
     # A leading dash would be read by ssh as an option, and options can run commands.
     if value.startswith("-") or not value.isprintable() or " " in value:
@@ -79,10 +85,41 @@ def _email(value: str) -> str:
     return value
 
 
+def _folder_name(value: str) -> str:
+    server, slash, name = value.rpartition("/")
+    if (slash and not server) or "/" in server or name in ("", ".", "..") or not value.isprintable():
+        raise _wrong(f'"{value}" is not a name', "write a folder's or file's name, or \"server/name\"")
+    return value
+
+
+def _pattern(value: str) -> str:
+    if value.startswith("/") or ".." in value.split("/"):
+        raise _wrong(f'"{value}" is no pattern below uploads', 'write it relative, as in "cache/*" or "*.log"')
+    return value.rstrip("/")
+
+
 def _address(value: str) -> str:
     match = re.fullmatch(r"(?:\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(?::(\d{1,5}))?", value)
     if not match or int(match[1] or 80) not in range(1, 65536):
         raise _wrong("is not a host:port address", "write it as in 203.0.113.7:443, without scheme and path")
+    return value
+
+
+def _mail_entry(value: str) -> str:
+    if not re.fullmatch(r"[^@\s,;<>\"]*@[^@\s,;<>\"]+", value):
+        raise _wrong(f'"{value}" is neither an e-mail address nor a @domain', "write qa@example.com or @example.com")
+    return value.lower()
+
+
+def _host_entry(value: str) -> str:
+    if not re.fullmatch(r"(?:\*\.)?[A-Za-z0-9.-]+|[0-9a-fA-F:]+", value):
+        raise _wrong(f'"{value}" is no host name', "write api.example.com or *.example.com, without scheme and path")
+    return value.lower()
+
+
+def _code_folder(value: str) -> str:
+    if not re.fullmatch(r"(?:plugins|mu-plugins|themes)/[^/\s]+", value):
+        raise _wrong(f'"{value}" names no code', "write it as the finding does: plugins/NAME or themes/NAME")
     return value
 
 
@@ -111,10 +148,16 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Slug = Annotated[Text, AfterValidator(_slug)]
 Domain = Annotated[Text, AfterValidator(domain_name)]
 RemoteFolder = Annotated[Text, AfterValidator(_remote_folder)]
+RemoteGlob = Annotated[Text, AfterValidator(_remote_glob)]
 SshDestination = Annotated[Text, AfterValidator(_ssh_destination)]
 Email = Annotated[Text, AfterValidator(_email)]
 Address = Annotated[Text, AfterValidator(_address)]
+FolderName = Annotated[Text, AfterValidator(_folder_name)]
+Pattern = Annotated[Text, AfterValidator(_pattern)]
 LocalPath = Annotated[Path, PlainValidator(_local_path)]
+MailEntry = Annotated[Text, AfterValidator(_mail_entry)]
+HostEntry = Annotated[Text, AfterValidator(_host_entry)]
+CodeFolder = Annotated[Text, AfterValidator(_code_folder)]
 Secret = Annotated[SecretRef, PlainValidator(_secret)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Positive = Annotated[StrictInt, Field(ge=1)]
@@ -155,9 +198,29 @@ class Place(Model):
 
 
 class Server(Place):
-    """One source server: one WordPress installation."""
+    """One source server: one WordPress installation. `access_logs` and `web_config` are guessed where not given."""
 
     name: Slug = Field(description='the server\'s short name, as in name = "north"')
+    http: Address | None = Field(default=None, description="address where its stores answer; default: that of DNS")
+    access_logs: tuple[RemoteGlob, ...] | None = Field(
+        default=None, description='access logs on that server, as in access_logs = ["/var/log/nginx/*access*"]'
+    )
+    web_config: tuple[RemoteGlob, ...] | None = Field(
+        default=None, description='settings with old redirects, as in web_config = ["/etc/nginx/sites-enabled/*"]'
+    )
+
+
+class BridgeRules(Model):
+    """What the bridge's guard asks for and lets through. Without a password one is made, and kept with the state."""
+
+    login_user: Text = Field(default="staging", description="user name of the login in front of staging")
+    login_password: Secret | None = Field(default=None, description="a reference; default: one is made")
+    mail_sink: Email | None = Field(default=None, description="address that gets every mail of staging; default: none")
+    mail_allow: tuple[MailEntry, ...] = Field(default=(), description="addresses and @domains that may get mail")
+    allowed_hosts: tuple[HostEntry, ...] = Field(default=(), description="hosts that requests may leave to")
+    trusted: tuple[CodeFolder, ...] = Field(
+        default=(), description="code that may pass the guard's hooks, because a person has looked at it"
+    )
 
 
 class Environment(Place):
@@ -167,6 +230,7 @@ class Environment(Place):
         default=None, description="address where the mapped domains answer before DNS points there"
     )
     scheme: Literal["http", "https"] = Field(default="https", description="scheme of the target's URLs")
+    bridge: BridgeRules = Field(default_factory=BridgeRules, description="what the bridge's guard lets through")
 
 
 class Store(Model):
@@ -195,6 +259,14 @@ class Limits(Model):
     chunk_rows: Positive = Field(default=20_000, description="rows of one chunk")
 
 
+class Replay(Model):
+    """How fast an environment's addresses are asked. One page may take `timeout_seconds`."""
+
+    requests_per_second: Positive = Field(default=10, description="requests a second at most")
+    concurrency: Positive = Field(default=4, description="requests at once at most")
+    timeout_seconds: Positive = Field(default=30, description="seconds that one page may take")
+
+
 class Policies(Model):
     people: Literal["merge-by-email", "separate"] = Field(
         default="merge-by-email", description="whether accounts with one e-mail address become one"
@@ -203,6 +275,26 @@ class Policies(Model):
         default="first-store", description="which password a merged person keeps"
     )
     limits: Limits = Field(default_factory=Limits, description="workers and chunk_rows")
+    replay: Replay = Field(default_factory=Replay, description="how fast addresses are asked")
+
+
+class Files(Model):
+    """What is carried beside uploads and the active themes. A name alone stands for every server; `server/name` for the
+    one of that server."""
+
+    themes: tuple[FolderName, ...] = Field(
+        default=(), description='themes carried also where inactive, or over the target\'s own: themes = ["acme"]'
+    )
+    plugins: tuple[FolderName, ...] = Field(default=(), description='approved plugins by folder: plugins = ["acme"]')
+    must_use: tuple[FolderName, ...] = Field(
+        default=(), description='approved files or folders of mu-plugins: must_use = ["acme.php"]'
+    )
+    exclude: tuple[Pattern, ...] = Field(
+        default=(), description='names in uploads that stay behind: exclude = ["cache", "*.log"]'
+    )
+    bandwidth_kib_per_second: Positive | None = Field(
+        default=None, description="most KiB a second that a transfer takes, a whole number; default: no limit"
+    )
 
 
 class Decision(Model):
@@ -223,6 +315,7 @@ class Config(Model):
     environments: dict[str, Environment] = Field(description="[environments.staging] and [environments.production]")
     people: tuple[Person, ...] = Field(default=(), description="who takes part")
     policies: Policies = Field(default_factory=Policies, description="what applies to all stores")
+    files: Files = Field(default_factory=Files, description="[files]: themes, plugins and must-use code to carry")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
     _path: Path = PrivateAttr(default=Path("crossdock.toml"))
 
@@ -312,9 +405,12 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("network",): Network,
     ("environments",): Environment,
     ("environments", "database"): DatabaseAccess,
+    ("environments", "bridge"): BridgeRules,
     ("people",): Person,
     ("policies",): Policies,
     ("policies", "limits"): Limits,
+    ("files",): Files,
+    ("policies", "replay"): Replay,
     ("decisions",): Decision,
 }
 PLAIN_WORDS = {
@@ -334,7 +430,8 @@ def _problem_of(raw: Raw, detail: ErrorDetails) -> Problem:
     key = _key_path(raw, loc)
     known = _fields_of(loc[:-1])
     name = str(loc[-1]) if loc else ""
-    description = known.get(name, "see docs/operator.md")
+    inside = _fields_of(loc[:-2]).get(str(loc[-2])) if len(loc) > 1 and isinstance(loc[-1], int) else None
+    description = known.get(name) or inside or "see docs/operator.md"
     match detail["type"]:
         case "missing":
             return Problem(key, "is missing", f"add {description}")
@@ -349,6 +446,8 @@ def _problem_of(raw: Raw, detail: ErrorDetails) -> Problem:
             return Problem(key, f'"{written}" is not known', _did_you_mean(written, choices))
         case kind:
             text = PLAIN_WORDS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
+            if kind == "tuple_type" and loc[:1] == ("files",):
+                text = "must be a list of names"
             return Problem(key, text, description)
 
 
@@ -396,6 +495,7 @@ def _problems_across(raw: Raw) -> Iterator[Problem]:
     yield from _problems_of_servers(servers, stores)
     yield from _problems_of_domains(stores)
     yield from _problems_of_environments(raw.get("environments"))
+    yield from _problems_of_files(raw.get("files"), [str(server.get("name")) for server in servers])
     places = [(f"servers[{server.get('name')}]", server) for server in servers]
     if isinstance(raw.get("environments"), dict):
         places += [(f"environments.{name}", place) for name, place in raw["environments"].items()]
@@ -468,6 +568,17 @@ def _problems_of_environments(environments: Any) -> Iterator[Problem]:
     for name in ENVIRONMENTS:
         if name not in environments:
             yield Problem(f"environments.{name}", "is missing", f"add [environments.{name}] with ssh and root")
+
+
+def _problems_of_files(files: Any, servers: list[str]) -> Iterator[Problem]:
+    for key in ("themes", "plugins", "must_use"):
+        names = files.get(key) if isinstance(files, dict) else None
+        for name in names if isinstance(names, list) else []:
+            server = name.rpartition("/")[0] if isinstance(name, str) else ""
+            if server and server not in servers:
+                yield Problem(
+                    f"files.{key}", f'"{name}": there is no server "{server}"', _did_you_mean(server, servers)
+                )
 
 
 def _problems_of_access(key: str, place: Any) -> Iterator[Problem]:

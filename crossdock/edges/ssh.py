@@ -7,7 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -16,6 +17,7 @@ from crossdock.core.ports import Completed
 
 _SSH_FAILED = 255
 _TAIL_BYTES = 2000
+_PIECE_BYTES = 256 << 10
 _ALIVE_INTERVAL_SECONDS = 15
 _OFFENDING = re.compile(r"Offending \S+ key in (\S+?):(\d+)")
 
@@ -71,7 +73,8 @@ _FAILURES: tuple[tuple[re.Pattern[str], type[AccessError], str, str], ...] = (
 
 @dataclass(frozen=True)
 class SshHost:
-    """One server as the system's `ssh` knows it. Picklable; opens a connection a command.
+    """One server as the system's `ssh` knows it. Picklable; opens a connection a command, or uses the one that listens
+    at `control`.
 
     Nothing is ever asked: under BatchMode ssh refuses an unknown host key unless the user's own config accepts it.
     """
@@ -80,6 +83,7 @@ class SshHost:
     destination: str
     config_file: str | None = None
     connect_timeout_seconds: int = 10
+    control: str | None = None
 
     @property
     def where(self) -> str:
@@ -129,6 +133,30 @@ class SshHost:
             self.command(argv, options=("-T",)), stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, bufsize=0
         )
 
+    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+        """A command's output piece by piece, whatever its size; closing the iterator ends the command.
+
+        Errors: AccessError, ConnectionLost (also in the middle); a status other than 0 is a CrossdockError."""
+        with tempfile.TemporaryFile() as complaints:
+            process = self.popen(argv, stdin=subprocess.DEVNULL, stderr=complaints)
+            out = process.stdout
+            assert out is not None  # noqa: S101  popen always opens it
+            try:
+                while piece := out.read(_PIECE_BYTES):
+                    yield piece
+                status = process.wait()
+            finally:
+                out.close()
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+            complaints.seek(0)
+            said = complaints.read(_PIECE_BYTES)
+        if failure := self.failure(status, said):
+            raise failure
+        if status != 0:
+            raise CrossdockError(f"{argv[0]} ended with status {status}: {_tail(said)}", where=self.where)
+
     def failure(self, status: int, stderr: bytes) -> AccessError | None:
         """ssh's own failure, told from the remote command's: both may end with 255 (PHP does after a fatal error)."""
         if status < 0:
@@ -153,6 +181,7 @@ class SshHost:
             "-o", f"ServerAliveInterval={_ALIVE_INTERVAL_SECONDS}",
             "-o", "ServerAliveCountMax=4",
             "-o", "EscapeChar=none",
+            *(["-o", f"ControlPath={self.control}"] if self.control else []),
         ]  # fmt: skip
 
     def _changed_key(self, text: str) -> AccessError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossdock.lab.addresses import HTTP_PORT, MYSQL_PORT
+from crossdock.lab.files import files_settings
 from crossdock.lab.managed import ENVIRONMENTS, Managed
 from crossdock.lab.sources import CROSSDOCK_USER, Source
 
@@ -43,6 +44,9 @@ def write_config(
     for name, email, role in PEOPLE:
         parts.append(f"[[people]]\nname = {_text(name)}\nemail = {_text(email)}\nrole = {_text(role)}\n")
     parts.append('[policies]\npeople = "merge-by-email"\npassword = "first-store"\n')
+    # Nobody else uses these servers: a real host is asked more slowly.
+    parts.append("[policies.replay]\nrequests_per_second = 60\nconcurrency = 6\n")
+    parts += [files_settings()] if decisions else []
     parts.append("[decisions]\n" + "".join(_decision(key, answer) for key, answer in decisions.items()))
     path = folder / "crossdock.toml"
     path.write_text("\n".join(parts), encoding="utf-8")
@@ -55,6 +59,7 @@ def _server(source: Source) -> str:
     return (
         f'[[servers]]\nname = {_text(source.spec.name)}\nssh = {_text(source.spec.name)}\nssh_config = "ssh_config"\n'
         f'root = {_text(str(source.wordpress.root))}\ntransport = "auto"\n'
+        f"http = {_text(f'{source.server.address}:{HTTP_PORT}')}\n"
         f"[servers.database]\nuser = {_text(CROSSDOCK_USER)}\n"
         f"password = {_text(f'file:secrets/{source.password_file.name}')}\n{by_port}"
     )

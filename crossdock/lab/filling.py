@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from crossdock.lab.data import PROFILES, SIZES, decisions, download_paths, media_paths, populate
+from crossdock.lab.files import CARRIED_FOLDERS, add_strange_files
 from crossdock.lab.sources import SPECS, Blog, Source
 
 EMPTY = "empty"
@@ -40,7 +41,8 @@ def _fill_source(source: Source, size: str, seed: int, big_row_bytes: int) -> No
     for blog in source.spec.blogs:
         wants_big_row = source.spec.name == BIG_ROW_SERVER and blog.number == 1
         _fill_blog(source, blog, size, seed, big_row_bytes if wants_big_row else 0)
-    source.server.account.own(source.wordpress.root / "wp-content/uploads")
+    add_strange_files(source.wordpress.root)
+    source.server.account.own(*(source.wordpress.root / "wp-content" / name for name in CARRIED_FOLDERS))
 
 
 def _fill_blog(source: Source, blog: Blog, size: str, seed: int, big_row_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""The whole lab: three sources, one managed host and a front, up and down as one thing."""
+"""The whole lab: three sources, one managed host, a front and sinks, up and down as one thing."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ from crossdock.lab.managed import ENVIRONMENTS, Managed, ManagedOptions, Profile
 from crossdock.lab.mariadb import MariaDb, make_template
 from crossdock.lab.processes import Daemon, Process, run, stop
 from crossdock.lab.server import Server
+from crossdock.lab.sinks import SERVER_NAME as SINKS_NAME
+from crossdock.lab.sinks import Sinks
 from crossdock.lab.sources import SPECS, Code, Source, find_code
 from crossdock.lab.sshd import make_key
 
 MANAGED_HOST_NUMBER = 4
 FRONT_HOST_NUMBER = 5
+SINKS_HOST_NUMBER = 6
 COMMON_PATHS = ("/", "/?p=1", "/wp-content/uploads/2021/05/hero.png", "/gone-since-2019/")
 Progress = Callable[[str], None]
 
@@ -250,9 +253,11 @@ class Lab:
         for spec in SPECS:
             where = server(spec.name, spec.host_number)
             self.sources[spec.name] = Source(spec, where, key, hidden, wp_cli, self.state.buffer_pool)
+        self.sinks = Sinks(server(SINKS_NAME, SINKS_HOST_NUMBER))
         options = ManagedOptions(
-            self.state.profile, self.state.session_limit_seconds, self.state.max_allowed_packet, self.state.buffer_pool
-        )
+            self.state.profile, self.state.session_limit_seconds, self.state.max_allowed_packet, self.state.buffer_pool,
+            self.sinks.server.address,
+        )  # fmt: skip
         self.managed = Managed(options, server("managed", MANAGED_HOST_NUMBER), key, hidden, wp_cli)
         routes = {
             domain: source.server.address
@@ -269,6 +274,7 @@ class Lab:
         with ThreadPoolExecutor(3) as pool:
             jobs = [pool.submit(source.prepare, code) for source in self.sources.values()]
             jobs += [pool.submit(self.managed.prepare, code.newest), pool.submit(self.front.prepare)]
+            jobs.append(pool.submit(self.sinks.prepare))
             for job in jobs:
                 job.result()
         shutil.rmtree(self.folder / "template")
@@ -278,7 +284,7 @@ class Lab:
         daemons: list[Daemon] = [daemon for place in places for daemon in place.mariadb.daemons()]
         for place in places:
             daemons += [*place.ssh.daemons(), *place.web.daemons()]
-        run([*daemons, self.front.daemon()], account, self._remember)
+        run([*daemons, self.front.daemon(), *self.sinks.daemons()], account, self._remember)
 
     def _install(self) -> None:
         with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:

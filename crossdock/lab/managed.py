@@ -24,12 +24,14 @@ TITLE = "Lumen Outdoor"
 
 @dataclass(frozen=True)
 class ManagedOptions:
-    """`gateway`: no port forwarding, database by socket only, sessions cut, pages cached. `tunnel`: the opposite."""
+    """`gateway`: no port forwarding, database by socket only, sessions cut, pages cached. `tunnel`: the opposite.
+    `outside`: the address of the sinks, which stand for every other host."""
 
     profile: Profile = "gateway"
     session_limit_seconds: int = 600
     max_allowed_packet: str = "256M"
     buffer_pool: str = "64M"
+    outside: str = ""
 
 
 class Managed:
@@ -56,12 +58,21 @@ class Managed:
         )  # fmt: skip
         limit = options.session_limit_seconds if gateway else None
         self.ssh = SshServer(server, client_key, SshOptions(forwarding=not gateway, session_limit_seconds=limit))
-        self.web = Web(server, self._hosts(), WebOptions(page_cache=gateway))
+        self.web = Web(
+            server,
+            self._hosts(),
+            WebOptions(page_cache=gateway, proxy=options.outside, missing_php="/index.php?$args"),
+        )
         self.wordpress = {name: self._installation(name, wp_cli) for name in ENVIRONMENTS}
 
     def root(self, environment: str) -> Path:
         """The WordPress folder of staging or production."""
         return self.server.home / "sites/lumen" / environment
+
+    @property
+    def mailbox(self) -> Path:
+        """What PHP's mail() sent, as an mbox file."""
+        return self.server.log / "mail.mbox"
 
     def database(self, environment: str) -> str:
         return f"lumen_{environment}"
@@ -86,6 +97,8 @@ class Managed:
             "--admin_email=host@lumen.example", f"--admin_password={kept(self.admin_password_file)}", "--skip-email",
             url=f"http://{domain}",
         )  # fmt: skip
+        # Without it WordPress sets every store's cookies for the network's domain, and browsers drop them.
+        installation.cli("config", "set", "COOKIE_DOMAIN", "false", "--raw")
         if environment == "staging":
             installation.cli("eval", "update_option('blog_public', '0');", url=domain)
 

@@ -17,6 +17,15 @@ defined('WP_HTTP_BLOCK_EXTERNAL') || define('WP_HTTP_BLOCK_EXTERNAL', true);
 defined('WP_ACCESSIBLE_HOSTS') || define('WP_ACCESSIBLE_HOSTS', '127.0.0.1,localhost,*.example');
 """
 
+# Every other host leads to the sinks, by whatever name: they resolve nothing, so WordPress must not ask DNS first.
+TO_SINKS_PHP = """defined('WP_PROXY_HOST') || define('WP_PROXY_HOST', '{host}');
+defined('WP_PROXY_PORT') || define('WP_PROXY_PORT', '{port}');
+$GLOBALS['wp_filter']['http_request_args'][PHP_INT_MAX][] = [
+    'accepted_args' => 1,
+    'function' => static function ($args) {{ return ['reject_unsafe_urls' => false] + $args; }},
+];
+"""
+
 FASTCGI = """
       fastcgi_param QUERY_STRING $query_string;
       fastcgi_param REQUEST_METHOD $request_method;
@@ -70,10 +79,14 @@ class VirtualHost:
 
 @dataclass(frozen=True)
 class WebOptions:
-    """`page_cache`: anonymous GETs are kept for ten seconds. `log_names_host`: access log lines start with it."""
+    """`page_cache`: anonymous GETs are kept for ten seconds. `log_names_host`: access log lines start with it. `proxy`:
+    the host whose HTTP_PORT takes what WordPress sends to other hosts. `missing_php`: what answers where a .php file is
+    not there."""
 
     page_cache: bool = False
     log_names_host: bool = False
+    proxy: str = ""
+    missing_php: str = "=404"
     php_values: Mapping[str, str] | None = None
 
 
@@ -119,7 +132,8 @@ class Web(Part):
         }
         ini = "".join(f'{key} = "{value}"\n' for key, value in values.items() if key != "error_reporting")
         server.write(server.etc / "php" / "99-lab.ini", ini + f"error_reporting = {values['error_reporting']}\n")
-        server.write(server.etc / "php" / "offline.php", OFFLINE_PHP)
+        to_sinks = TO_SINKS_PHP.format(host=self.options.proxy, port=HTTP_PORT) if self.options.proxy else ""
+        server.write(server.etc / "php" / "offline.php", OFFLINE_PHP + to_sinks)
         mailbox = server.log / "mail.mbox"
         server.command("sendmail", f'{{ echo "From lab $(date -u +%FT%TZ)"; cat; echo; }} >> {mailbox}')
 
@@ -194,7 +208,7 @@ class Web(Part):
             f"{host.rules}"
             "  location / { try_files $uri $uri/ /index.php?$args; }\n"
             "  location ~ /\\.ht { deny all; }\n"
-            "  location ~ \\.php$ {\n      try_files $uri =404;"
+            f"  location ~ \\.php$ {{\n      try_files $uri {self.options.missing_php};"
             f"{FASTCGI}{PAGE_CACHE if self.options.page_cache else ''}"
             f"      fastcgi_pass unix:{self._socket(host.pool)};\n  }}\n}}\n"
         )

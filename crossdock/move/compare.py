@@ -191,11 +191,10 @@ class _Comparison:
         self.verdict.note("extra", key)
 
     def _is_own(self, row: Row) -> bool:
-        """Rows that WordPress writes at the target by itself, in place of those that were declared as left behind."""
+        """Rows that WordPress writes at the target by itself, as soon as somebody visits it."""
         if self.transform.destination.base != "options":
             return False
-        name = row[self.index["option_name"]] or b""
-        return catalogue.is_rebuilt_option(name) or name == catalogue.CRON_OPTION
+        return catalogue.is_own_option(row[self.index["option_name"]] or b"")
 
     def _as_multiset(self) -> None:
         passes = max(1, -(-self.table.rows_estimate // _ROWS_A_PASS))

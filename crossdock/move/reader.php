@@ -1,65 +1,10 @@
 <?php
 /**
- * Reads posts, users, products and orders through WordPress itself and prints them as JSON. Writes nothing: every
- * statement that could is refused before it reaches the database, and mail, HTTP and cron are cut off.
+ * Reads posts, users, products and orders through WordPress itself (load.php, no writes).
  *
- * Argument: base64 of JSON {root, host, scheme, mode: probe|read, woocommerce: bool, sample, posts, users, products, orders}
- * (the lists hold IDs; null: take an even sample).
+ * Wants {mode: probe|read, woocommerce: bool, sample, posts, users, products, orders} (the lists hold IDs; null: take an
+ * even sample).
  */
-error_reporting(0);
-ini_set('display_errors', '0');
-ini_set('memory_limit', '512M');
-$crossdock = json_decode(base64_decode($argv[1]), true);
-$_SERVER['HTTP_HOST'] = $_SERVER['SERVER_NAME'] = $crossdock['host'];
-$_SERVER['REQUEST_URI'] = '/';
-$_SERVER['REQUEST_METHOD'] = 'GET';
-$_SERVER['REMOTE_ADDR'] = '127.0.0.1';
-$_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
-if ($crossdock['scheme'] === 'https') {
-    $_SERVER['HTTPS'] = 'on';
-}
-define('DISABLE_WP_CRON', true);
-define('WP_USE_THEMES', false);
-define('AUTOMATIC_UPDATER_DISABLED', true);
-$refuse = static function ($sql) {
-    return preg_match('/^[\s(]*(SELECT|SHOW|DESCRIBE|DESC|EXPLAIN|SET)\b/i', (string) $sql) ? $sql : '';
-};
-$nothing = static function () {
-    return ['headers' => [], 'body' => '', 'response' => ['code' => 503, 'message' => 'cut off'], 'cookies' => [], 'filename' => null];
-};
-$yes = static function () {
-    return true;
-};
-// The form that WordPress takes over when it loads (WP_Hook::build_preinitialized_hooks).
-$GLOBALS['wp_filter'] = [
-    'query' => [PHP_INT_MAX => [['function' => $refuse, 'accepted_args' => 1]]],
-    'pre_http_request' => [PHP_INT_MAX => [['function' => $nothing, 'accepted_args' => 1]]],
-    'pre_wp_mail' => [PHP_INT_MAX => [['function' => $yes, 'accepted_args' => 1]]],
-    'doing_it_wrong_trigger_error' => [1 => [['function' => static function () { return false; }, 'accepted_args' => 1]]],
-];
-if (empty($crossdock['woocommerce'])) {
-    // Plugins that only one side has would make the two readings differ: WordPress alone reads both.
-    $none = static function () {
-        return [];
-    };
-    foreach (['pre_option_active_plugins', 'pre_site_option_active_sitewide_plugins'] as $name) {
-        $GLOBALS['wp_filter'][$name] = [PHP_INT_MAX => [['function' => $none, 'accepted_args' => 1]]];
-    }
-}
-ob_start();
-register_shutdown_function(static function () {
-    $error = error_get_last();
-    if (empty($GLOBALS['crossdock_done'])) {
-        while (ob_get_level()) {
-            ob_end_clean();
-        }
-        $why = $error ? $error['message'] . ' in ' . $error['file'] . ':' . $error['line'] : 'WordPress ended the request (a redirect, or no such site)';
-        echo "\nCROSSDOCK" . json_encode(['error' => substr($why, 0, 500)], JSON_INVALID_UTF8_SUBSTITUTE);
-    }
-});
-chdir($crossdock['root']);
-require $crossdock['root'] . '/wp-load.php';
-
 /** Anything as plain JSON data: objects become their properties with their class. */
 function crossdock_plain($value)
 {
@@ -208,9 +153,4 @@ if ($crossdock['mode'] === 'read') {
     $made['orders'] = array_map(static function ($id) use ($woocommerce) { return crossdock_order($id, $woocommerce); }, $ids['orders']);
     $made['ids'] = $ids;
 }
-while (ob_get_level()) {
-    ob_end_clean();
-}
-$GLOBALS['crossdock_done'] = true;
-echo "\nCROSSDOCK" . json_encode($made, JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
-exit(0);
+crossdock_end($made);

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
 from crossdock.core.errors import CrossdockError
-from crossdock.core.ports import Shell
+from crossdock.move.asking import Side, ask_wordpress
 from crossdock.wordpress import catalogue
 from crossdock.wordpress.people import People
 from crossdock.wordpress.rewriting import Rewriter
 from crossdock.wordpress.sitemap import StoreMap
 
 _KINDS = ("posts", "users", "products", "orders")
-_MARK = b"\nCROSSDOCK"
 
 
 @dataclass
@@ -30,15 +25,6 @@ class Reading:
     differences: list[str] = field(default_factory=list)
     by: str = ""
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class Side:
-    """Where to read: a server, the WordPress folder on it, and the URL whose host selects the blog."""
-
-    shell: Shell
-    root: str
-    url: str
 
 
 def read_both(source: Side, target: Side, store: StoreMap, people: People, rewriter: Rewriter, sample: int) -> Reading:
@@ -74,19 +60,7 @@ def read_both(source: Side, target: Side, store: StoreMap, people: People, rewri
 
 
 def _read(side: Side, ask: Mapping[str, Any]) -> dict[str, Any]:
-    parts = urlsplit(side.url)
-    request = {**ask, "root": side.root, "host": parts.netloc, "scheme": parts.scheme}
-    script = resources.files("crossdock.move").joinpath("reader.php").read_bytes()
-    argument = base64.b64encode(json.dumps(request).encode()).decode()
-    done = side.shell.run(["php", "--", argument], input=script, timeout_seconds=300, check=False)
-    _, mark, answer = done.stdout.rpartition(_MARK)
-    if not mark:
-        said = (done.stderr or done.stdout)[-300:].decode("utf-8", "replace").strip()
-        raise CrossdockError(f"WordPress could not be read on {side.shell.name}: {said or 'no answer'}", where=side.url)
-    found: dict[str, Any] = json.loads(answer)
-    if "error" in found:
-        raise CrossdockError(f"WordPress could not be read on {side.shell.name}: {found['error']}", where=side.url)
-    return found
+    return ask_wordpress(side, "reader.php", {**ask, "plugins": ask["woocommerce"]})
 
 
 class _Expected:

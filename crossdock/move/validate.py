@@ -1,6 +1,7 @@
-"""Proves a copy: every row both ways, every rewritten value by PHP, samples by WordPress, each home by its domain.
+"""Proves a copy: every row both ways, every rewritten value by PHP, samples by WordPress, each home by its domain, and
+the site as shoppers, editors and search engines meet it.
 
-All of it reads only, on both sides.
+All of it reads only, on both sides, but for two probes at the target that are taken out again (probes.py).
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from crossdock.core.evidence import Finding, Level
 from crossdock.core.ports import Journal, JudgeFactory, Progress, Session
 from crossdock.core.tables import Table
 from crossdock.move import compare, ledger, worker
+from crossdock.move.asking import Side
 from crossdock.move.chunks import Chunk, cut
 from crossdock.move.compare import Verdict
+from crossdock.move.files import FilesResult
 from crossdock.move.homes import check_home
 from crossdock.move.order import Order
-from crossdock.move.readers import Reading, Side, read_both
+from crossdock.move.readers import Reading, read_both
 from crossdock.move.sessions import Sessions, kept, over
+from crossdock.move.site import SiteOrder, SiteVerdict, check_site
 from crossdock.move.survey import Source, SourceFacts, text
 from crossdock.wordpress.ddl import quoted
 from crossdock.wordpress.people import People
@@ -68,13 +72,22 @@ class TableVerdict:
 
 @dataclass
 class Result:
-    """What a validation found. `green` when no finding is a fail or a block."""
+    """What a validation found. `green` when no finding is a fail or a block. `urls`: figures of the replay, where there
+    is a redirect map."""
 
     tables: dict[tuple[str, str], TableVerdict]
     left: dict[tuple[str, str], int]
     readings: list[Reading]
     homes: int
     findings: list[Finding]
+    files: FilesResult | None = None
+    urls: dict[str, int] = field(default_factory=dict)
+    site: SiteVerdict | None = None
+
+    def add_files(self, found: FilesResult) -> None:
+        """The files' proof becomes a part of this one."""
+        self.files = found
+        self.findings += found.findings
 
     @property
     def green(self) -> bool:
@@ -98,11 +111,17 @@ class Result:
             "source_urls_left": sum(sum(one.urls_left.values()) for one in verdicts),
             "things_read_by_wordpress": sum(sum(one.counts.values()) for one in self.readings),
             "homes": self.homes,
+            **(self.files.figures() if self.files else {}),
+            **self.urls,
+            **(self.site or SiteVerdict()).figures(),
         }
 
 
-def validate(order: Order, journal: Journal, progress: Progress, judge: JudgeFactory | None) -> Result:
-    """Compares, reads and fetches; writes findings and receipts; returns the result, red or green.
+def validate(
+    order: Order, journal: Journal, progress: Progress, judge: JudgeFactory | None, site: SiteOrder | None = None
+) -> Result:
+    """Compares, reads and fetches; writes findings and receipts; returns the result, red or green. `site`: what the
+    checks of the site need beside the order; without it they are left out.
 
     Errors: BlockedError when nothing has been copied yet; AccessError when a side can't be reached.
     """
@@ -116,7 +135,10 @@ def validate(order: Order, journal: Journal, progress: Progress, judge: JudgeFac
         told = check_home(order.target.web, store, _marks(order, store, facts))
         homes += not told
         found += told
-    result = Result(tables, left, readings, homes, found)
+    checked = check_site(order, site) if site else None
+    if checked:
+        found += checked.findings
+    result = Result(tables, left, readings, homes, found, site=checked)
     step = f"validate {order.environment}"
     for one in found:
         journal.finding(one, step=step)
@@ -337,3 +359,5 @@ def _receipts(order: Order, result: Result, journal: Journal) -> None:
             "left": {name: rows for (server, name), rows in result.left.items() if server == facts.server},
         }  # fmt: skip
         journal.receipt("validate.store", f"{order.environment}/{facts.server}", data)
+    if result.site:
+        journal.receipt("validate.site", order.environment, {"plan": order.plan.digest, **result.site.as_data()})

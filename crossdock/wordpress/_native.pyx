@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The inner loops of rewriting, compiled: what they mean stands with their callers, in serialization.py and
-rewriting.py. Types for callers: _native.pyi. Nothing here recurses, and no length is believed before it is checked."""
+rewriting.py. Types for callers: _native.pyi, and _native.pxd for compiled ones. Nothing here recurses, and no length is believed before it is checked."""
 
 from bisect import bisect_left
 
@@ -8,8 +8,6 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy
-
-ctypedef const unsigned char* Bytes
 
 cdef extern from *:
     """
@@ -32,11 +30,6 @@ for _code in range(256):
 
 cdef class Needle:
     """A byte string in lower case that is found in any letter case (of ASCII, as bytes.lower() has it)."""
-
-    cdef readonly bytes text
-    cdef Bytes _text
-    cdef Py_ssize_t _size
-    cdef unsigned short _skip[256]
 
     def __init__(self, bytes text):
         if not text or text != text.lower() or len(text) > 0xFFFF:

@@ -122,6 +122,9 @@ HELD_BY_PREFIX = b"_maybe_used_by_"
 # Options that the target makes again by itself.
 REBUILT_OPTIONS = frozenset({b"rewrite_rules"})
 REBUILT_OPTION_PREFIXES = (b"_transient_", b"_site_transient_")
+# A taxonomy's tree (category_children), which WordPress keeps once a page needs it: carried where it is there, and no
+# surprise at the target where it was not.
+TREE_OPTION_SUFFIX = b"_children"
 # Scheduled events are kept under another name and released at the cutover, so that nothing runs twice.
 CRON_OPTION, HELD_CRON_OPTION = b"cron", b"crossdock_held_cron"
 # Usermeta that ends with the move: WordPress asks people to sign in again.
@@ -193,6 +196,11 @@ def holds_user(key: bytes | None) -> bool:
     return key is not None and (
         key in USER_ID_KEYS or key in EDIT_LOCK_KEYS or key in USED_BY_KEYS or key.startswith(HELD_BY_PREFIX)
     )
+
+
+def is_own_option(name: bytes) -> bool:
+    """Whether WordPress writes this option by itself while it answers, so that an extra one is no difference."""
+    return is_rebuilt_option(name) or name == CRON_OPTION or name.endswith(TREE_OPTION_SUFFIX)
 
 
 def is_rebuilt_option(name: bytes) -> bool:

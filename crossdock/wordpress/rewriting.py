@@ -23,7 +23,7 @@ class UrlRule:
     """A source address and its target. source_host: 'www.north.example', in any letter case, with ':8080' if need be.
 
     source_path: '' or '/shop', without a slash at its end; matches up to a segment boundary. An empty target_scheme or
-    target_host keeps what stood there.
+    target_host keeps what stood there. Matches behind http:, https: and '//'; with any_scheme behind every other, too.
     """
 
     source_host: str
@@ -31,6 +31,7 @@ class UrlRule:
     target_scheme: str = ""
     target_host: str = ""
     target_path: str = ""
+    any_scheme: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,14 @@ class Rewritten(NamedTuple):
     value: bytes
     changes: int  # addresses and paths rewritten
     broken: bool  # begins like serialized data and holds a match, but PHP can't read it: rewritten as plain text
+
+
+class Found(NamedTuple):
+    """What rewriting does to a value: edits by place, without overlaps, those of lengths among them."""
+
+    edits: list[Edit]
+    changes: int
+    broken: bool
 
 
 _DEFAULT_PORTS = (80, 443)
@@ -76,6 +85,8 @@ _MORE_PATH = re.compile(
 _MORE_PATH_PLAIN = re.compile(_MORE_PATH.pattern + rb"|%[0-9a-fA-F]{2}")
 _MORE_PATH_ENCODED = re.compile(_MORE_PATH.pattern + rb"|%(?:[89a-fA-F][0-9a-fA-F]|25|2[bBdD]|7[eE]|5[fF])")
 _ENTITY = re.compile(rb"&(?:quot|apos|lt|gt|nbsp|#0*3[49]|#x2[27]);\Z", re.IGNORECASE)
+_LONGEST_SCHEME = 24  # bytes: longer than any that is registered and in use
+_ESCAPE_BEFORE = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|[nrtbf])|%[0-9a-fA-F]{2}")
 _MORE_NAME = _native.NAME_BYTES
 _BEGINS_URL = frozenset(b"\"'`(=,> \t\r\n")
 
@@ -99,27 +110,30 @@ class Rewriter:
         self.needles: tuple[bytes, ...] = _innermost(
             {needle for matcher in self._matchers for needle in matcher.needles}
         )
-        self._needles = tuple(_native.Needle(needle) for needle in self.needles)
+        #: The same, as compiled searches.
+        self.searches = tuple(_native.Needle(needle) for needle in self.needles)
 
     def rewrite(self, value: bytes) -> Rewritten:
         """The value with every match replaced and every length mended."""
+        edits, changes, broken = self.find(value)
+        return Rewritten(_native.applied(value, edits) if edits else value, changes, broken)
+
+    def find(self, value: bytes) -> Found:
+        """What rewrite() would do, for a caller who has the value in another form."""
         edits: list[Edit] = []
         for matcher in self._matchers:
             found = matcher.edits(value)
             if found:
                 edits = _without_overlaps(edits + found) if edits else found
-        if not edits:
-            return Rewritten(value, 0, broken=False)
-        if not _native.may_hold_lengths(value):
-            return Rewritten(_native.applied(value, edits), len(edits), broken=False)
+        if not edits or not _native.may_hold_lengths(value):
+            return Found(edits, len(edits), broken=False)
         structure = Structure(value, edits)
         mended = structure.mend()
-        done = _native.applied(value, mended) if structure.edits else value
-        return Rewritten(done, len(structure.edits), structure.broken)
+        return Found(mended if structure.edits else [], len(structure.edits), structure.broken)
 
     def hits(self, values: Sequence[bytes | None]) -> list[int]:
         """Indexes, ascending, of the values that may change: those that hold a needle in any letter case."""
-        return _native.hits(values, self._needles)
+        return _native.hits(values, self.searches)
 
 
 def _innermost(needles: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -141,11 +155,13 @@ def _without_overlaps(edits: list[Edit]) -> list[Edit]:
 
 
 class _Left(NamedTuple):
-    """What stands before a host: its size, the size without the scheme, and how a slash is written."""
+    """What stands before a host: its size, the size without the scheme, how a slash is written, and whether the scheme
+    is another one than http and https."""
 
     size: int
     after_scheme: int
     slash: bytes
+    is_other: bool = False
 
 
 class _UrlTarget:
@@ -163,6 +179,7 @@ class _UrlTarget:
         self.scheme = rule.target_scheme.encode()
         self.target_host = rule.target_host.encode()
         self.target_path = _Path(rule.target_path.rstrip("/"))
+        self.any_scheme = rule.any_scheme
 
         self._changes: dict[bytes, Change | None] = {}
 
@@ -317,6 +334,8 @@ class _HostMatcher:
         for target in targets:
             if (target.port is not None or port is not None) and not target.takes_port(port):
                 continue
+            if left.is_other and not target.any_scheme:
+                continue
             path_end = target.path.end(value, end, left.slash) if target.path else end
             if path_end >= 0:
                 start = begin - left.size
@@ -367,11 +386,28 @@ def _authority(value: bytes, begin: int) -> tuple[_Left | None, int]:
     for scheme in (b"http", b"https"):
         if colon >= len(scheme) and value[colon - len(scheme) : colon].lower() == scheme:
             return _Left(begin - colon + len(scheme), begin - colon, slash), reach
-    # ftp://host is not ours; '://host' after a quote is a script that puts the scheme before it.
+    # '://host' after a quote is a script that puts the scheme before it.
     reach += _LONGEST_ESCAPE
     if colon and _byte_before(value, colon) in _SCHEME_BYTES:
-        return None, reach
+        size = _other_scheme(value, colon)
+        left = _Left(begin - colon + size, begin - colon, slash, is_other=True) if size else None
+        return left, reach + _LONGEST_SCHEME
     return _Left(begin - first, begin - first, slash), reach
+
+
+def _other_scheme(value: bytes, colon: int) -> int:
+    """How long the scheme is that ends at `colon`; 0 for none: a scheme begins with a letter. What belongs to an escape
+    before it (\\n, \\u0022, %22) is no part of it."""
+    begin = colon
+    while begin and value[begin - 1] in _SCHEME_BYTES and colon - begin <= _LONGEST_SCHEME:
+        begin -= 1
+    if colon - begin > _LONGEST_SCHEME:
+        return 0
+    escape = _ESCAPE_BEFORE.match(value, begin - 1, colon) if begin else None
+    begin = escape.end() if escape else begin
+    while begin < colon and not value[begin : begin + 1].isalpha():
+        begin += 1
+    return colon - begin
 
 
 class _PathMatcher:

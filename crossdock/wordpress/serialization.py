@@ -8,7 +8,7 @@ only, and a declared length is compared with the data before anything is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -64,13 +64,6 @@ def looks_serialized(data: bytes, start: int = 0) -> bool:
     return _START.match(data, start) is not None
 
 
-def is_serialized(value: bytes) -> bool:
-    """Whether the value, trimmed as WordPress does, is wholly one serialized value."""
-    start, end = trimmed(value, 0, len(value))
-    found = scan(value, start, end, ()) if looks_serialized(value, start) else None
-    return found is not None and found.stop == end
-
-
 def trimmed(data: bytes, start: int, end: int) -> tuple[int, int]:
     """The span data[start:end] without the whitespace that PHP's trim() removes."""
     while start < end and data[start] in WHITESPACE:
@@ -102,28 +95,6 @@ def _escaped_end(data: bytes, pos: int, count: int, end: int) -> int:
             raise Malformed
         count -= escape - pos + 1
         pos = escape + 3
-
-
-def map_strings(value: bytes, change: Callable[[bytes], bytes]) -> bytes | None:
-    """The serialized value with `change` applied to the content of each string value and array key, lengths mended.
-
-    Class and property names, C: payloads and S: strings stay. None when the value is not wholly serialized.
-    """
-    start, end = trimmed(value, 0, len(value))
-    found = scan(value, start, end)
-    if found is None or found.stop != end:
-        return None
-    pieces: list[bytes] = []
-    done = 0
-    for span in found.spans:
-        if span.role not in ("value", "key") or span.escaped:
-            continue
-        content = value[span.start : span.end]
-        changed = change(content)
-        if changed != content:
-            pieces += value[done : span.digits], b"%d" % len(changed), value[span.digits_end : span.start], changed
-            done = span.end
-    return b"".join([*pieces, value[done:]])
 
 
 @dataclass

@@ -464,13 +464,13 @@ def _md5(value: bytes) -> bytes:
     return hashlib.md5(value, usedforsecurity=False).hexdigest().encode()
 
 
-def is_text(value: bytes) -> bool:
+def is_text(value: bytes, encoding: str = "utf-8") -> bool:
     """A blob is rewritten only when it is text: in anything else a changed length would break it."""
     # Serialized objects hold NUL around private names; other data with NUL is no text.
     if b"\0" in value and value[:2] not in (b"a:", b"O:", b"C:", b"s:"):
         return False
     try:
-        value.decode("utf-8")
+        value.decode(encoding)
     except UnicodeDecodeError:
         return False
     return True

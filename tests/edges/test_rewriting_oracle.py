@@ -12,7 +12,7 @@ import pytest
 
 from crossdock.wordpress.residue import Residue
 from crossdock.wordpress.rewriting import PathRule, Rewriter, UrlRule
-from crossdock.wordpress.serialization import is_serialized, looks_serialized, scan, trimmed
+from crossdock.wordpress.serialization import Malformed, looks_serialized, parse, scan, trimmed
 
 pytestmark = pytest.mark.skipif(shutil.which("php") is None, reason="needs the php command")
 
@@ -92,6 +92,14 @@ def test_the_scanner_reads_all_that_php_reads_even_in_damaged_values(pairs: list
         assert scan(value, start, end) is not None, value
         assert after, value
     assert readable > 30
+
+
+def is_serialized(value: bytes) -> bool:
+    try:
+        parse(value)
+    except Malformed:
+        return False
+    return True
 
 
 def damage(value: bytes, chance: random.Random) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crossdock.core.errors import AccessError, ConnectionLost, CrossdockError
+from crossdock.edges.shared import SharedConnection
 from crossdock.edges.ssh import SshHost
 from crossdock.edges.tunnel import Tunnel
 
@@ -121,3 +122,22 @@ def test_a_dead_database_behind_the_tunnel_is_told(sshd):
 def test_the_tunnel_tells_sshs_own_reason(sshd):
     with pytest.raises(AccessError, match="CHANGED"):
         Tunnel(sshd.host("changed_hosts"), "127.0.0.1:1").open()
+
+
+def test_commands_share_a_connection_and_make_their_own_when_it_is_gone(sshd):
+    with SharedConnection(sshd.host()) as connection:
+        told = [connection.host.run(["sh", "-c", "echo $SSH_CONNECTION"]).stdout for _ in range(2)]
+        assert told[0] == told[1]
+        assert sshd.cut_sessions() > 0
+        time.sleep(0.3)
+        assert connection.host.run(["sh", "-c", "echo $SSH_CONNECTION"]).stdout != told[0]
+        path = Path(connection.host.control)
+    assert not path.parent.exists()
+
+
+def test_a_connection_that_can_not_be_shared_is_told_by_the_first_command(sshd):
+    with (
+        SharedConnection(sshd.host("no_hosts")) as connection,
+        pytest.raises(AccessError, match="host key is not known"),
+    ):
+        connection.host.run(["true"])

@@ -15,6 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crossdock.lab.lab import Lab
 from crossdock.lab.managed import ENVIRONMENTS
 
@@ -102,6 +104,17 @@ def new_lab(profile: str = "gateway", **options: Any) -> Lab:
     # pytest's own folders are closed to other accounts, and too deep for Unix sockets.
     folder = Path(tempfile.mkdtemp(prefix=f"cd-{profile}-"))
     return Lab(folder, profile=profile, size="tiny", **options)  # type: ignore[arg-type]
+
+
+def deploy_woocommerce(lab: Lab) -> None:
+    """Copies WooCommerce's code from south to both environments; skips the test where there is none."""
+    south = lab.sources["south"]
+    if not south.has_woocommerce:
+        pytest.skip("; ".join(lab.not_real))
+    for environment in ENVIRONMENTS:
+        plugin = lab.managed.root(environment) / "wp-content/plugins/woocommerce"
+        shutil.copytree(south.wordpress.root / "wp-content/plugins/woocommerce", plugin)
+        lab.managed.server.account.own(plugin)
 
 
 def schema_of(lab: Lab, place: str) -> tuple[str, str]:

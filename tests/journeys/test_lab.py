@@ -103,7 +103,7 @@ def test_every_daemon_is_alive_and_unprivileged(lab: Lab) -> None:
     rows = lab.status()
     daemons = {(row["server"], row["daemon"]) for row in rows}
     wanted = {(s, d) for s in ("north", "south", "east", "managed") for d in ("sshd", "mariadbd", "php-fpm", "nginx")}
-    assert daemons == wanted | {("front", "nginx")}
+    assert daemons == wanted | {("front", "nginx"), ("sinks", "sinks")}
     assert all(row["alive"] for row in rows)
     assert {Path(f"/proc/{row['pid']}").stat().st_uid for row in rows} == {pwd.getpwnam(lab.state.account).pw_uid}
     assert 0 not in {Path(f"/proc/{row['pid']}").stat().st_uid for row in rows}
@@ -297,7 +297,8 @@ def test_open_attaches_and_a_second_up_is_refused(lab: Lab) -> None:
 def test_status_for_programs(lab: Lab) -> None:
     done = CliRunner().invoke(app, ["status", "--json", "--folder", str(lab.folder)])
     assert done.exit_code == 0
-    assert {row["server"] for row in json.loads(done.stdout)} == {"north", "south", "east", "managed", "front"}
+    servers = {row["server"] for row in json.loads(done.stdout)}
+    assert servers == {"north", "south", "east", "managed", "front", "sinks"}
 
 
 def test_a_second_lab_beside_the_first_by_command(lab: Lab) -> None:

@@ -122,3 +122,9 @@ def test_options_that_the_target_makes_again() -> None:
     assert catalogue.is_rebuilt_option(b"rewrite_rules")
     assert not catalogue.is_rebuilt_option(b"transient_x")
     assert not catalogue.is_rebuilt_option(b"wp_page_for_privacy_policy")
+
+
+def test_what_wordpress_writes_by_itself_is_told_from_what_a_person_wrote() -> None:
+    own = (b"_transient_x", b"rewrite_rules", b"cron", b"category_children", b"product_cat_children")
+    assert all(map(catalogue.is_own_option, own))
+    assert not any(map(catalogue.is_own_option, (b"blogname", b"children", b"crossdock_held_cron")))

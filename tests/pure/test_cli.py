@@ -78,7 +78,14 @@ def test_init_writes_a_file_that_loads(project: Path) -> None:
 
 def test_every_commented_line_of_the_template_is_good_too(project: Path, tmp_path: Path) -> None:
     text = project.read_text()
-    for name in ("[servers.database]\n", "[environments.production.database]\n", "[policies.limits]\n", "[network]\n"):
+    for name in (
+        "[servers.database]\n",
+        "[environments.staging.bridge]\n",
+        "[environments.production.database]\n",
+        "[policies.limits]\n",
+        "[network]\n",
+        "[files]\n",
+    ):
         assert f"# {name}" in text
     lines = [
         line.removeprefix("# ") if line.startswith(("# [", '# "')) or " = " in line else line
@@ -89,7 +96,11 @@ def test_every_commented_line_of_the_template_is_good_too(project: Path, tmp_pat
     assert config.servers[0].database
     assert config.environments["production"].database
     assert config.decisions
+    assert config.files.plugins
     assert config.servers[0].ssh_config
+    assert config.servers[0].http
+    assert config.files.plugins
+    assert config.files.themes
 
 
 def test_init_never_overwrites(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,12 @@ role = "operator"
 [policies.limits]
 workers = 3
 
+[files]
+themes = ["lumen-outdoor", "south/lumen-outdoor"]
+must_use = ["brand.php"]
+exclude = ["cache/", "*.log"]
+bandwidth_kib_per_second = 4096
+
 [decisions]
 "table:north:wp_mystery" = { choice = "carry", by = "Ada Berg", reason = "client's own plugin" }
 """
@@ -104,6 +110,9 @@ def test_a_good_file(config: Config, tmp_path: Path) -> None:
     assert config.environments["production"].scheme == "https"
     assert config.policies.people == "merge-by-email"
     assert (config.policies.limits.workers, config.policies.limits.chunk_rows) == (3, 20_000)
+    assert config.files.themes == ("lumen-outdoor", "south/lumen-outdoor")
+    assert (config.files.plugins, config.files.exclude) == ((), ("cache", "*.log"))
+    assert config.files.bandwidth_kib_per_second == 4096
     assert config.decisions["table:north:wp_mystery"] == Decision(
         choice="carry", by="Ada Berg", reason="client's own plugin"
     )
@@ -183,10 +192,24 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
         ('root = "/var/www"', 'root = "www"', "servers[south].root: is not an absolute path on the server"),
         ('ssh = "deploy@south.example"', 'ssh = "-oProxyCommand=x"', "servers[south].ssh: is not an SSH destination"),
         ('"127.0.20.1:8080"', '"http://127.0.20.1"', "environments.staging.http: is not a host:port address"),
+        ('transport = "relay"', 'http = "https://203.0.113.5"', "servers[south].http: is not a host:port address"),
+        ('"brand.php"', '"a/b/c"', 'files.must_use[#1]: "a/b/c" is not a name'),
         ('role = "operator"', 'role = "boss"', "known here: operator, qa, client-it, client-owner, sales"),
         ("workers = 3", "workers = 0", "policies.limits.workers: input should be greater than or equal to 1"),
         ('user = "crossdock"\n', "", "servers[north].database.user: is missing, though there is a password"),
         (', reason = "client\'s own plugin"', "", "decisions.table:north:wp_mystery.reason: is missing"),
+        ('"brand.php"', '"../brand.php"', 'files.must_use: "../brand.php": there is no server ".."'),
+        ('"brand.php"', '".."', 'files.must_use[#1]: ".." is not a name. Way out: write a folder'),
+        (
+            '"brand.php"',
+            "7",
+            "files.must_use[#1]: must be text in quotes. Way out: approved files or folders of mu-plug",
+        ),
+        ('["brand.php"]', '"brand.php"', "files.must_use: must be a list of names. Way out: approved files"),
+        ('"south/lumen', '"sauth/lumen', 'there is no server "sauth". Way out: did you mean "south"?'),
+        ('"cache/"', '"/cache"', 'files.exclude[#1]: "/cache" is no pattern below uploads'),
+        ("= 4096", "= 0", "files.bandwidth_kib_per_second: input should be greater than or equal to 1"),
+        ("must_use", "mu_plugins", "files.mu_plugins: unknown key"),
         ('[project]\nname = "Lumen Outdoor"', 'path = "x"\n[project]\nname = "L"', "path: unknown key"),
     ],
 )

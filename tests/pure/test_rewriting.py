@@ -305,10 +305,10 @@ def test_a_mebibyte_of_anything_takes_no_long_time() -> None:
         "many names": php(dict.fromkeys(range(30_000), ("X", {"//south.example": 1}))),
     }
     for name, value in hostile.items():
-        started = time.perf_counter()
+        started = time.process_time()
         REWRITER.rewrite(value)
         REWRITER.hits([value])
-        assert time.perf_counter() - started < 5, name
+        assert time.process_time() - started < 5, name
     assert rewritten(serialized).count(b'"') == 2_000
 
 

@@ -11,11 +11,17 @@ from crossdock.wordpress.serialization import (
     PhpEnum,
     PhpObject,
     PhpReference,
-    is_serialized,
-    map_strings,
     parse,
     scan,
 )
+
+
+def is_serialized(value: bytes) -> bool:
+    try:
+        parse(value)
+    except Malformed:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -39,7 +45,6 @@ from crossdock.wordpress.serialization import (
     ],
 )
 def test_every_type_is_read(text: bytes, value: object) -> None:
-    assert is_serialized(text)
     assert parse(text) == value
 
 
@@ -81,7 +86,6 @@ def test_every_type_is_read(text: bytes, value: object) -> None:
     ],
 )
 def test_what_php_can_not_read_is_not_serialized(text: bytes) -> None:
-    assert not is_serialized(text)
     with pytest.raises(Malformed):
         parse(text)
 
@@ -112,12 +116,6 @@ def test_scan_returns_only_the_strings_that_hold_a_point() -> None:
     assert [span.start for span in found.spans] == [middle]
 
 
-def test_map_strings_mends_lengths_and_leaves_names() -> None:
-    data = b' O:3:"abc":1:{s:3:"abc";a:1:{s:3:"abc";s:3:"abc";}}\n'
-    assert map_strings(data, lambda text: text + b"!") == b' O:3:"abc":1:{s:3:"abc";a:1:{s:4:"abc!";s:4:"abc!";}}\n'
-    assert map_strings(b"plain", bytes.upper) is None
-
-
 def test_depth_costs_neither_the_stack_nor_quadratic_time() -> None:
     deep = b"a:1:{i:0;" * 100_000 + b"N;" + b"}" * 100_000
     started = time.perf_counter()
@@ -136,5 +134,4 @@ def test_any_bytes_are_answered(data: bytes) -> None:
         b'C:1:"X":3:{' + data,
         b'S:9:"' + data,
     ):
-        if is_serialized(value):
-            parse(value)
+        is_serialized(value)

@@ -13,6 +13,7 @@ from crossdock.edges.http import SiteWeb
 from crossdock.edges.mysql import Endpoint
 from crossdock.edges.ssh import SshHost
 from crossdock.edges.wordpress import WordPressFacts, read_wordpress
+from crossdock.hub.moves import bridge_secrets
 from crossdock.move.survey import Source, SourceFacts, Target, TargetFacts, survey_source, survey_target
 
 
@@ -43,6 +44,13 @@ def opened(config: Config, environments: Sequence[str] = ("staging", "production
         yield Access(sources, targets)
 
 
+@contextmanager
+def opened_target(config: Config, environment: str) -> Iterator[Target]:
+    """Opens one environment alone. Errors: AccessError naming it and what to do."""
+    with ExitStack() as stack:
+        yield _target(config, environment, stack)
+
+
 def _source(server: Server, stack: ExitStack) -> Source:
     host = shell(server.name, server)
     facts = read_wordpress(host, server.root)
@@ -55,7 +63,8 @@ def _target(config: Config, name: str, stack: ExitStack) -> Target:
     host = shell(name, environment)
     facts = read_wordpress(host, environment.root)
     endpoint, transport = _database(host, environment, facts, stack)
-    web = SiteWeb(environment.http)
+    # Signed from the beginning, so that the login before a staging which gets its bridge meanwhile lets us in.
+    web = SiteWeb(environment.http, key=bridge_secrets.key(config, name))
     return Target(name, host, endpoint, facts.installation, web, transport, environment.scheme)
 
 

@@ -15,14 +15,18 @@ from crossdock.core.ports import Journal, JudgeFactory, Progress
 from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
 from crossdock.hub.moves.access import Access, shell
+from crossdock.hub.moves.files import attachments, files_order
+from crossdock.hub.moves.redirects import Redirects
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
+from crossdock.move.files import FilesResult, carry, prove
 from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
 from crossdock.move.sessions import over
+from crossdock.move.site import SiteOrder, SiteVerdict, check_site
 from crossdock.move.survey import SourceFacts, TargetFacts
-from crossdock.move.validate import Result, validate
+from crossdock.move.validate import Result, placed_people, validate
 from crossdock.wordpress.people import Placement
 
 ENVIRONMENTS = ("staging", "production")
@@ -105,14 +109,57 @@ class Move:
         self.journal.receipt("copy", environment, {"plan": order.plan.digest, **sums})
         return sums
 
-    def validate(self, environment: str) -> Result:
-        """Validates one environment; a red result is kept and returned like a green one."""
+    def files(self, environment: str, *, full: bool = False) -> FilesResult:
+        """Carries files to one environment, or what has changed since, and compares every file of both sides.
+
+        Production only after a green validation of staging. `full` trusts no hash of an earlier run.
+        """
         order = self._order(environment)
-        result = validate(order, self.journal, self.progress, self._judge(environment))
+        if environment == "production":
+            self._gate(order.plan)
+        with files_order(self.config, order) as files:
+            return carry(files, self.journal, self.progress, full=full)
+
+    def validate(self, environment: str, *, full: bool = False) -> Result:
+        """Validates one environment, its files too if they were carried; a red result is kept and returned like a green
+        one. All files of the target are read; those of the sources where they have changed, or all with `full`."""
+        order = self._order(environment)
+        result = validate(order, self.journal, self.progress, self._judge(environment), self._site(environment))
+        if self._receipt("files", environment, order.plan.digest):
+            named = attachments(order)
+            with files_order(self.config, order) as files:
+                result.add_files(prove(files, self.journal, self.progress, named, full=full))
+        else:
+            self._tell_no_files(environment, result)
+        redirects = Redirects(self.config, environment, self.journal, self.progress)
+        if redirects.path.exists():
+            replayed, told = redirects.replay()
+            result.urls = replayed.figures()
+            result.findings += told
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
         self.journal.receipt("validate", environment, data)
         return result
+
+    def _tell_no_files(self, environment: str, result: Result) -> None:
+        text = "no files have been carried for this plan: this proof is of the rows alone"
+        way_out = f"crossdock move files --to {environment}"
+        one = Finding("file.not-carried", Level.WARN, f"environment {environment}", text, way_out)
+        self.journal.finding(one, step=f"validate {environment}")
+        result.findings.append(one)
+
+    def check(self, environment: str) -> SiteVerdict:
+        """The checks of the site alone: quick, so that what was mended can be looked at again. No gate reads it.
+
+        Errors: BlockedError when there is no whole copy of the plan.
+        """
+        order = self._order(environment)
+        placed_people(order)
+        verdict = check_site(order, self._site(environment))
+        for one in verdict.findings:
+            self.journal.finding(one, step=f"check {environment}")
+        self.journal.receipt("check.site", environment, {"plan": order.plan.digest, **verdict.as_data()})
+        return verdict
 
     def discard(self, environment: str) -> int:
         """Takes our copy out of an environment. Returns the tables dropped."""
@@ -142,6 +189,9 @@ class Move:
                 self.copy(environment)
             if until == f"copy {environment}":
                 return result
+            self._files_once(environment, digest, tell)
+            if until == f"files {environment}":
+                return result
             if self._green(environment, digest):
                 tell(f"validate {environment}: green before")
             else:
@@ -151,6 +201,13 @@ class Move:
             if until == f"validate {environment}":
                 return result
         return result
+
+    def _files_once(self, environment: str, digest: str, tell: Callable[[str], None]) -> None:
+        found = self._receipt("files", environment, digest)
+        if found and found["green"]:
+            tell(f"files {environment}: carried before")
+        else:
+            self.files(environment)
 
     # -- gates ---------------------------------------------------------------------------------------------------
 
@@ -233,6 +290,13 @@ class Move:
             pool=worker_pool,
             workers=self.config.policies.limits.workers,
             chunk_rows=self.config.policies.limits.chunk_rows,
+        )
+
+    def _site(self, environment: str) -> SiteOrder:
+        return SiteOrder(
+            neighbours=tuple(one for one in self.access.targets if one.environment != environment),
+            approved_plugins=self.config.files.plugins,
+            approved_themes=self.config.files.themes,
         )
 
     def _judge(self, environment: str) -> JudgeFactory:

@@ -1,0 +1,1 @@
+"""File formats that others have written: pure and streaming; whoever opens the file is someone else."""

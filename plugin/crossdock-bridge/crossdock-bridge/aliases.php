@@ -1,0 +1,14 @@
+<?php
+/**
+ * Sends a store's other host names to its own, from sunrise.php.
+ *
+ * @package Crossdock_Bridge
+ */
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+require_once __DIR__ . '/class-crossdock-bridge-redirects.php';
+
+Crossdock_Bridge_Redirects::answer_alias( __DIR__ . '/redirects.php' );
