@@ -191,12 +191,13 @@ class _Comparison:
         self.verdict.note("extra", key)
 
     def _is_own(self, row: Row) -> bool:
-        """Rows that WordPress writes at the target by itself, in place of those that were declared as left behind, or when
-        a page is visited."""
+        """Rows that WordPress writes at the target by itself: in place of those that were declared as left behind, and
+        when a page is visited."""
         if self.transform.destination.base != "options":
             return False
         name = row[self.index["option_name"]] or b""
-        return catalogue.is_rebuilt_option(name) or catalogue.is_term_cache(name) or name == catalogue.CRON_OPTION
+        written = catalogue.is_rebuilt_option(name) or catalogue.is_term_cache(name)
+        return written or name == catalogue.CRON_OPTION
 
     def _as_multiset(self) -> None:
         passes = max(1, -(-self.table.rows_estimate // _ROWS_A_PASS))
