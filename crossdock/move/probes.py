@@ -28,8 +28,8 @@ _TEST_COOKIE = {"wordpress_test_cookie": "WP%20Cookie%20check"}
 
 @dataclass(frozen=True)
 class Account:
-    """The account that signs in. `why_not`: why there is none. `turn`: WordPress keeps all sessions of an account in one
-    value that it reads and writes back, so that of two sign-ins at once the second would undo the first."""
+    """The account that signs in. `why_not`: why there is none. `turn`: WordPress keeps all sessions of an account in
+    one value that it reads and writes back, so that of two sign-ins at once the second would undo the first."""
 
     login: str = ""
     password: Masked = field(default_factory=lambda: Masked(""), repr=False)
