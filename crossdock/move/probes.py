@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import CookieError, Morsel, SimpleCookie
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,11 +28,13 @@ _TEST_COOKIE = {"wordpress_test_cookie": "WP%20Cookie%20check"}
 
 @dataclass(frozen=True)
 class Account:
-    """The account that signs in. `why_not`: why there is none."""
+    """The account that signs in. `why_not`: why there is none. `turn`: WordPress keeps all sessions of an account in
+    one value that it reads and writes back, so that of two sign-ins at once the second would undo the first."""
 
     login: str = ""
     password: Masked = field(default_factory=lambda: Masked(""), repr=False)
     why_not: str = ""
+    turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
 
 @contextmanager
@@ -113,6 +116,11 @@ def check_login(facts: SiteFacts, place: StorePlace, account: Account) -> Iterat
     if account.why_not:
         yield Finding("login.untried", Level.FAIL, place.name, f"no account to sign in with: {account.why_not}")
         return
+    with account.turn:
+        yield from _signed_in(place, account)
+
+
+def _signed_in(place: StorePlace, account: Account) -> Iterator[Finding]:
     start = place.store.target_url + "/wp-login.php"
     form = {"log": account.login, "pwd": account.password, "testcookie": "1", "wp-submit": "1",
             "redirect_to": place.store.target_url + "/wp-admin/"}  # fmt: skip
