@@ -19,7 +19,7 @@ setup:
 	@scripts/setup
 
 demo: setup
-	@.venv/bin/crossdock demo
+	@.venv/bin/crossdock demo --size tiny
 
 lint: setup
 	@$(PYTHON) -m ruff check .
