@@ -19,7 +19,7 @@ setup:
 	@scripts/setup
 
 demo: setup
-	@.venv/bin/crossdock demo --size tiny
+	@.venv/bin/crossdock demo
 
 lint: setup
 	@$(PYTHON) -m ruff check .

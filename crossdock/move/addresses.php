@@ -56,9 +56,17 @@ function crossdock_former($post, $url)
     return $found;
 }
 
+/** Whether attachments have pages: since 6.4 WordPress leads to their files unless the blog's option keeps them. */
+function crossdock_attachment_pages()
+{
+    global $wp_db_version;
+    return (bool) get_option('wp_attachment_pages_enabled', $wp_db_version < 56657);
+}
+
 function crossdock_posts(&$made, $after, $most)
 {
     global $wpdb;
+    $pages = crossdock_attachment_pages();
     $types = "'" . implode("','", array_map('esc_sql', crossdock_types())) . "'";
     $ids = array_map('intval', $wpdb->get_col($wpdb->prepare(
         "SELECT ID FROM $wpdb->posts WHERE ID > %d AND ((post_status = 'publish' AND post_type IN ($types))"
@@ -77,8 +85,7 @@ function crossdock_posts(&$made, $after, $most)
             foreach (crossdock_files($id) as $file) {
                 $made['addresses'][] = [$file, 'file'];
             }
-            // A page of its own, unless WordPress (since 6.4) leads from it to the file.
-            if (get_post_status($post) === 'publish' && get_option('wp_attachment_pages_enabled', '1') !== '0' && $url) {
+            if ($pages && $url && get_post_status($post) === 'publish') {
                 $made['addresses'][] = [$url, 'attachment'];
                 $made['posts'][] = [$id, $url];
             }

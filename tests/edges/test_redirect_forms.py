@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,6 +133,15 @@ def test_delimiters_inside_a_pattern(pattern: str, path: str, fits: int) -> None
     assert php("echo preg_match($argv[1], $argv[2]);", delimited(pattern), path) == str(fits)
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that a server's own account can enter: pytest's are closed to everybody else."""
+    made = Path(tempfile.mkdtemp(prefix="cdtest-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
 # -- nginx -----------------------------------------------------------------------------------------------------------
 
 
@@ -170,9 +180,8 @@ def ask(port: int, path: str, host: str = "a.example") -> tuple[int, str]:
 
 
 @needs_nginx
-def test_nginx_answers_as_the_map_says(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    with nginx(tmp_path, ROWS) as port:
+def test_nginx_answers_as_the_map_says(folder: Path) -> None:
+    with nginx(folder, ROWS) as port:
         for path, told in ANSWERS:
             assert ask(port, path) == (told[0], told[1].replace("$", "%24")), path
         assert ask(port, "/old/", "www.a.example") == (301, f"{TO}/new/")
@@ -181,14 +190,13 @@ def test_nginx_answers_as_the_map_says(tmp_path: Path) -> None:
 
 
 @needs_nginx
-def test_nginx_takes_ten_thousand_addresses_and_hostile_ones(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
+def test_nginx_takes_ten_thousand_addresses_and_hostile_ones(folder: Path) -> None:
     rows = [moved(f"/long/{'x' * (number % 400)}/{number}/", f"/to/{number}/") for number in range(10_000)]
     rows += [
         moved(path, "/x/")
         for path in ("/%0A%0Dbreak/", "/%22%3B%7D/", "/%FF/", "/%5C/", "/%5C%22/", "/$host/", "/~^x/")
     ]
-    with nginx(tmp_path, rows) as port:
+    with nginx(folder, rows) as port:
         assert ask(port, f"/long/{'x' * 399}/399/") == (301, f"{TO}/to/399/")
         for path in ("/%22%3B%7D/", "/%FF/", "/%5C/", "/%5C%22/", "/$host/", "/~^x/"):
             assert ask(port, path) == (301, f"{TO}/x/"), path
@@ -219,9 +227,8 @@ def apache(folder: Path, rows: list[MapRow]) -> Iterator[int]:
 
 
 @pytest.mark.skipif(not (shutil.which("apache2") and _MODULES.is_dir()), reason="apache2-bin is not installed")
-def test_apache_answers_as_the_map_says(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    with apache(tmp_path, ROWS) as port:
+def test_apache_answers_as_the_map_says(folder: Path) -> None:
+    with apache(folder, ROWS) as port:
         for path, told in ANSWERS:
             status, location = ask(port, path)
             # Apache writes hexadecimal in lower case, which is the same address.

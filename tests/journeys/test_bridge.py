@@ -235,6 +235,26 @@ def test_old_addresses_lead_to_new_ones_in_one_hop(staged: Staged) -> None:
         assert location(staged, link.removeprefix(base))[0] == 200
 
 
+def test_attachments_keep_their_pages_in_one_hop(staged: Staged) -> None:
+    """North comes from WordPress 6.1, which shows them; the target's 7.1 would lead on to the file."""
+    base, schema = f"http://{NORTH}", on.schema_of(staged.lab, "staging")
+    with staged.lab.connect(*schema) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT MIN(ID) FROM wp_2_posts WHERE post_type = 'attachment' AND post_parent = 0")
+        path = f"/shop/artikel-{cursor.fetchone()[0]}.html"
+        status, page = location(staged, path)
+        assert (status, "?" in page, "/wp-content/" in page) == (301, False, False)
+        assert location(staged, page.removeprefix(base)) == (200, "")
+        cursor.execute("INSERT INTO wp_2_options (option_name, option_value) VALUES ('wp_attachment_pages_enabled', '0')")
+        connection.commit()
+        try:
+            status, file = location(staged, path)
+            assert (status, "/wp-content/uploads/sites/2/" in file) == (301, True)
+            assert location(staged, page.removeprefix(base)) == (301, file)
+        finally:
+            cursor.execute("DELETE FROM wp_2_options WHERE option_name = 'wp_attachment_pages_enabled'")
+            connection.commit()
+
+
 def test_what_is_gone_says_so(staged: Staged) -> None:
     status, told, body = staged.signed(NORTH, "/gone/")
     assert status == 410

@@ -319,7 +319,7 @@ final class Crossdock_Bridge_Redirects {
 		try {
 			$post = get_post( $found['post'] );
 			if ( $post && in_array( get_post_status( $post ), array( 'publish', 'inherit' ), true ) ) {
-				$link = (string) get_permalink( $post );
+				$link = Crossdock_Bridge_Attachments::address( $post );
 				$same = strtolower( (string) wp_parse_url( $link, PHP_URL_HOST ) ) === Crossdock_Bridge_Request::host();
 				if ( $same && ! self::is_same( $link, Crossdock_Bridge_Request::host(), self::normalised( (string) $_SERVER['REQUEST_URI'] ) ) ) {
 					$found['target'] = $link;

@@ -35,7 +35,7 @@ final class Crossdock_Bridge {
 	 * @param string $environment The environment that Crossdock wrote into the loader.
 	 */
 	public static function start( $environment ) {
-		$subjects = array( 'config', 'request', 'redirects', 'login', 'mail', 'http', 'shop', 'cron', 'indexing', 'banner', 'health' );
+		$subjects = array( 'config', 'request', 'attachments', 'redirects', 'login', 'mail', 'http', 'shop', 'cron', 'indexing', 'banner', 'health' );
 		foreach ( $subjects as $subject ) {
 			require_once __DIR__ . '/class-crossdock-bridge-' . $subject . '.php';
 		}
@@ -53,6 +53,7 @@ final class Crossdock_Bridge {
 			( new Crossdock_Bridge_Banner( self::$config ) )->start();
 			( new Crossdock_Bridge_Login( self::$config, $request ) )->start();
 		}
+		( new Crossdock_Bridge_Attachments() )->start();
 		if ( ! $health->is_asked() ) {
 			Crossdock_Bridge_Redirects::start( __DIR__ . '/redirects.php' );
 		}
