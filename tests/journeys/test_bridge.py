@@ -244,14 +244,15 @@ def test_attachments_keep_their_pages_in_one_hop(staged: Staged) -> None:
         status, page = location(staged, path)
         assert (status, "?" in page, "/wp-content/" in page) == (301, False, False)
         assert location(staged, page.removeprefix(base)) == (200, "")
-        cursor.execute("INSERT INTO wp_2_options (option_name, option_value) VALUES ('wp_attachment_pages_enabled', '0')")
+        option = "wp_attachment_pages_enabled"
+        cursor.execute("INSERT INTO wp_2_options (option_name, option_value) VALUES (%s, '0')", (option,))
         connection.commit()
         try:
             status, file = location(staged, path)
             assert (status, "/wp-content/uploads/sites/2/" in file) == (301, True)
             assert location(staged, page.removeprefix(base)) == (301, file)
         finally:
-            cursor.execute("DELETE FROM wp_2_options WHERE option_name = 'wp_attachment_pages_enabled'")
+            cursor.execute("DELETE FROM wp_2_options WHERE option_name = %s", (option,))
             connection.commit()
 
 
