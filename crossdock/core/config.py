@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    StrictBool,
     ValidationError,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -183,6 +184,23 @@ class Files(Model):
     )
 
 
+class Assess(Model):
+    """Files that tell what the world knows of plugins, and whether published checksums may be fetched."""
+
+    plugin_directory: LocalPath | None = Field(
+        default=None, description="what WordPress's plugin directory says: its API's answers as JSON"
+    )
+    vulnerabilities: LocalPath | None = Field(
+        default=None, description="Wordfence Intelligence's feed of known vulnerabilities as JSON"
+    )
+    checksums: LocalPath | None = Field(
+        default=None, description="folder of published checksums: core/VERSION.json, plugins/SLUG/VERSION.json"
+    )
+    fetch_checksums: StrictBool = Field(
+        default=True, description="whether missing checksums are fetched from wordpress.org: true or false"
+    )
+
+
 class Decision(Model):
     """A person's answer to a block finding."""
 
@@ -202,6 +220,7 @@ class Config(Model):
     people: tuple[Person, ...] = Field(default=(), description="who takes part")
     policies: Policies = Field(default_factory=Policies, description="what applies to all stores")
     files: Files = Field(default_factory=Files, description="[files]: themes, plugins and must-use code to carry")
+    assess: Assess = Field(default_factory=Assess, description="[assess]: feeds and checksums for the assessment")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
     _path: Path = PrivateAttr(default=Path("crossdock.toml"))
 
@@ -297,12 +316,14 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("policies", "limits"): Limits,
     ("files",): Files,
     ("policies", "replay"): Replay,
+    ("assess",): Assess,
     ("decisions",): Decision,
 }
 PLAIN_WORDS = {
     "string_type": "must be text in quotes",
     "string_too_short": "is empty",
     "int_type": "must be a whole number",
+    "bool_type": "must be true or false, without quotes",
     "tuple_type": "must be a list of tables",
     "dict_type": "must be a table",
     "model_type": "must be a table",

@@ -21,9 +21,12 @@ _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 _NEEDED = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES")
 
 
-def findings(config: Config, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> list[Finding]:
-    """Everything worth telling, blocks first. A block stops the plan until its decision stands in [decisions]."""
-    decisions = _Decisions(config)
+def findings(
+    config: Config, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts], used: Iterable[str] = ()
+) -> list[Finding]:
+    """Everything worth telling, blocks first. A block stops the plan until its decision stands in [decisions]. `used`:
+    decisions that answer something else."""
+    decisions = _Decisions(config, used)
     found: list[Finding] = []
     for facts in sources:
         stores = [store for store in config.stores if store.server == facts.server]
@@ -37,6 +40,11 @@ def findings(config: Config, sources: Sequence[SourceFacts], targets: Sequence[T
         found += _target(target, config.network.headroom)
     found += _across(sources)
     found += decisions.leftovers()
+    return ordered(found)
+
+
+def ordered(found: Iterable[Finding]) -> list[Finding]:
+    """Blocks first, then by code and place."""
     order = list(Level)
     return sorted(found, key=lambda one: (order.index(one.level), one.code, one.place))
 
@@ -44,9 +52,9 @@ def findings(config: Config, sources: Sequence[SourceFacts], targets: Sequence[T
 class _Decisions:
     """Looks decisions up and remembers which were used."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, used: Iterable[str]) -> None:
         self._given = config.decisions
-        self._used: set[str] = set()
+        self._used: set[str] = {*used}
         self._file = str(config.path)
 
     def ask(self, key: str, choices: tuple[str, ...], code: str, place: str, text: str) -> tuple[str, list[Finding]]:

@@ -16,6 +16,7 @@ from crossdock.core.errors import BlockedError, StaleError
 from crossdock.core.evidence import Finding, Level, digest_of
 from crossdock.core.tables import StoredCode
 from crossdock.move import assess
+from crossdock.move.destinations import Placed, counts
 from crossdock.move.survey import SourceFacts, TargetFacts
 from crossdock.wordpress import sitemap
 from crossdock.wordpress.catalogue import Scope
@@ -76,6 +77,7 @@ class Plan:
     networks: tuple[NetworkPlan, ...]
     tables: tuple[TablePlan, ...]
     stored_code: tuple[CodePlan, ...]
+    destinations: tuple[Placed, ...]
     left_behind: tuple[tuple[str, str], ...] = LEFT_BEHIND
     digest: str = ""
 
@@ -117,8 +119,11 @@ def from_json(text: str) -> Plan:
     return plan
 
 
-def make(config: Config, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> Plan:
-    """The plan for these facts. Findings are not its business: see `refuse_blocked`."""
+def make(
+    config: Config, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts], placed: Sequence[Placed] = ()
+) -> Plan:
+    """The plan for these facts. `placed`: where everything that was found goes. Findings are not its business: see
+    `refuse_blocked`."""
     first = max(one.first_free_blog for one in targets)
     hosts = {host for facts in sources for blog in facts.blogs for host in _hosts(blog)}
     numbers = {store.name: first + at for at, store in enumerate(config.stores)}
@@ -137,6 +142,7 @@ def make(config: Config, sources: Sequence[SourceFacts], targets: Sequence[Targe
         ),
         tables=tuple(table for facts in sources for table in _tables(facts, sitemaps)),
         stored_code=tuple(code for facts in sources for code in _stored_code(config, facts, sitemaps)),
+        destinations=tuple(placed),
     )
     return plan.sealed()
 
@@ -147,7 +153,8 @@ def refuse_blocked(found: Sequence[Finding]) -> None:
     if blocks:
         lines = [f"{one.place}: {one.text} [{one.code}]\n    {one.way_out}" for one in blocks]
         raise BlockedError(
-            f"{len(blocks)} findings block the move:\n  " + "\n  ".join(lines), way_out="answer them, then plan again"
+            f"{len(blocks)} findings block the move:\n  " + "\n  ".join(lines),
+            way_out="answer them, then plan again; all lines to fill in: crossdock move assess --open",
         )
 
 
@@ -320,4 +327,10 @@ def known_share(plan: Plan) -> dict[str, int]:
 def describe(plan: Plan) -> dict[str, Any]:
     """The plan's head figures, for receipts: no names of people, no values."""
     stores = [store.store for site in plan.sites(plan.networks[0].environment) for store in site.stores]
-    return {"plan": plan.digest, "facts": plan.facts, "stores": stores, "tables": known_share(plan)}
+    return {
+        "plan": plan.digest,
+        "facts": plan.facts,
+        "stores": stores,
+        "tables": known_share(plan),
+        "destinations": counts(plan.destinations),
+    }

@@ -12,6 +12,7 @@ from typing import Literal
 from crossdock.core.config import Files
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.files import FILE, FOLDER, LINK, Entry, Listing, shown
+from crossdock.move.destinations import Placed, approved_for, kept_code
 from crossdock.move.plan import Plan
 from crossdock.move.survey import SourceFacts, TargetFacts
 from crossdock.wordpress.content_files import (
@@ -86,9 +87,9 @@ def plan_trees(
         site = plan.site(facts.server, environment)
         trees += [_uploads(site, store, facts) for store in site.stores]
         trees += _themes(files, site, facts, target.installation)
-        trees += _plugins(files, facts, target.installation)
-        trees += _must_use(files, facts, target.installation)
-        found += _left_code(files, facts, target.installation)
+        trees += _plugins(files, plan.destinations, facts, target.installation)
+        trees += _must_use(files, plan.destinations, facts, target.installation)
+        found += _left_code(files, plan.destinations, facts, target.installation)
     found += _unknown_names(files, sources)
     return trees, found
 
@@ -103,21 +104,21 @@ def _uploads(site: SiteMap, store: StoreMap, facts: SourceFacts) -> Tree:
 def _themes(files: Files, site: SiteMap, facts: SourceFacts, target: Installation) -> Iterator[Tree]:
     moving = {store.source_blog for store in site.stores}
     needed = needed_themes([blog for blog in facts.blogs if blog.number in moving])
-    approved = _approved(files.themes, facts.server)
+    approved = approved_for(files.themes, facts.server)
     for name in dict.fromkeys((*needed, *approved)):
         if name in facts.installation.themes:
             yield _code("theme", "themes", name, facts, target, approved=name in approved)
 
 
-def _plugins(files: Files, facts: SourceFacts, target: Installation) -> Iterator[Tree]:
+def _plugins(files: Files, placed: Sequence[Placed], facts: SourceFacts, target: Installation) -> Iterator[Tree]:
     there = {plugin_folder(plugin): "/" in plugin for plugin in facts.installation.plugins}
-    for name in _approved(files.plugins, facts.server):
+    for name in approved_for((*files.plugins, *kept_code(placed, "plugin")), facts.server):
         if name in there:
             yield _code("plugin", "plugins", name, facts, target, approved=True, alone=not there[name])
 
 
-def _must_use(files: Files, facts: SourceFacts, target: Installation) -> Iterator[Tree]:
-    for name in _approved(files.must_use, facts.server):
+def _must_use(files: Files, placed: Sequence[Placed], facts: SourceFacts, target: Installation) -> Iterator[Tree]:
+    for name in approved_for((*files.must_use, *kept_code(placed, "must-use")), facts.server):
         alone = name in facts.installation.mu_plugins
         yield _code("must-use", "mu-plugins", name, facts, target, approved=True, alone=alone)
 
@@ -134,31 +135,36 @@ def _code(
     )  # fmt: skip
 
 
-def _approved(names: Sequence[str], server: str) -> list[str]:
-    """The names that hold for a server, alone."""
-    pairs = [name.rpartition("/") for name in names]
-    return list(dict.fromkeys(name for owner, _, name in pairs if owner in ("", server)))
-
-
 # -- code that stays behind ------------------------------------------------------------------------------------------
 
 
-def _left_code(files: Files, facts: SourceFacts, target: Installation) -> Iterator[Finding]:
-    approved = _approved(files.plugins, facts.server)
+def _left_code(files: Files, placed: Sequence[Placed], facts: SourceFacts, target: Installation) -> Iterator[Finding]:
+    decided = {one.key: f"{one.choice} by {one.by}" for one in placed if one.choice in ("replaced", "dropped")}
+    approved = approved_for((*files.plugins, *kept_code(placed, "plugin")), facts.server)
     there = {plugin_folder(plugin) for plugin in target.plugins}
     active = {plugin_folder(plugin) for blog in facts.blogs for plugin in active_plugins(blog)}
     for name in sorted({plugin_folder(plugin) for plugin in facts.installation.plugins}):
         if name in approved or name in there:
             continue
+        place = f"{facts.server}: plugins/{name}"
+        if said := decided.get(f"plugin:{facts.server}:{name}"):
+            yield Finding("file.plugin-unapproved", Level.INFO, place, f"plugin {name} stays behind: {said}")
+            continue
         level = Level.WARN if name in active else Level.INFO
         text = f"plugin {name} is {'active' if name in active else 'inactive'} here, not approved, and stays behind"
         way_out = f'where it is needed: [files] plugins = ["{name}"], or have the target install its own'
-        yield Finding("file.plugin-unapproved", level, f"{facts.server}: plugins/{name}", text, way_out)
+        yield Finding("file.plugin-unapproved", level, place, text, way_out)
+    must_use = approved_for((*files.must_use, *kept_code(placed, "must-use")), facts.server)
     for name in facts.installation.mu_plugins:
-        if name not in _approved(files.must_use, facts.server) and name not in target.mu_plugins:
+        if name in must_use or name in target.mu_plugins:
+            continue
+        place = f"{facts.server}: mu-plugins/{name}"
+        if said := decided.get(f"must-use:{facts.server}:{name}"):
+            yield Finding("file.plugin-unapproved", Level.INFO, place, f"must-use plugin {name} stays behind: {said}")
+        else:
             text = f"must-use plugin {name} runs here, is not approved, and stays behind"
             way_out = f'where it is needed: [files] must_use = ["{name}"]'
-            yield Finding("file.plugin-unapproved", Level.WARN, f"{facts.server}: mu-plugins/{name}", text, way_out)
+            yield Finding("file.plugin-unapproved", Level.WARN, place, text, way_out)
     for name in facts.installation.drop_ins:
         text = f"drop-in {name} stays behind: caches and the like are the target host's own"
         yield Finding("file.drop-in", Level.INFO, f"{facts.server}: {name}", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,15 +12,20 @@ from typing import Any
 from crossdock.core.config import Config
 from crossdock.core.errors import BlockedError, ConfigError, StaleError
 from crossdock.core.evidence import Finding, Level, digest_of
+from crossdock.core.inventory import Item
 from crossdock.core.ports import Journal, JudgeFactory, Progress
 from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
 from crossdock.hub.moves.access import Access, shell
 from crossdock.hub.moves.files import attachments, files_order
+from crossdock.hub.moves.inventory import wordpress_found
 from crossdock.hub.moves.redirects import Redirects
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
+from crossdock.move.destinations import Destinations, Placed, appeared, destinations, kept_code, settled
+from crossdock.move.destinations import placed as placed_of
 from crossdock.move.files import FilesResult, carry, prove
+from crossdock.move.inventory import bare_items, known_to_rules
 from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
@@ -39,6 +45,7 @@ class Assessment:
     sources: list[SourceFacts]
     targets: list[TargetFacts]
     findings: list[Finding]
+    destinations: Destinations
 
     def as_json(self) -> dict[str, Any]:
         """The facts and findings for programs; people only as counts."""
@@ -51,6 +58,7 @@ class Assessment:
             }
         facts["conflicts"] = assess.conflicts(self.sources)
         facts["findings"] = [one.as_json() for one in self.findings]
+        facts["items"] = [{**item.as_json(), "destination": asdict(there)} for item, there in self.destinations.items]
         return facts
 
 
@@ -74,13 +82,21 @@ class Move:
     def assess(self) -> Assessment:
         """Surveys both sides; keeps the findings and assessment.json."""
         sources, targets = self.access.survey()
-        found = assess.findings(self.config, sources, targets)
-        made = Assessment(sources, targets, found)
+        there = wordpress_found(self.config, self.access.sources, sources)
+        placed = self._destinations(there.items, sources, targets)
+        found = assess.findings(self.config, sources, targets, placed.used)
+        found = assess.ordered([*found, *there.findings, *placed.findings])
+        made = Assessment(sources, targets, found, placed)
         for one in found:
             self.journal.finding(one, step="assess")
         _write(self.config.state / "assessment.json", made.as_json())
         levels = {str(level): sum(one.level is level for one in found) for level in Level}
-        data = {"facts": assess.facts_digest(sources, targets), "findings": levels}
+        kinds = Counter(item.kind for item, _ in placed.items)
+        data = {
+            "facts": assess.facts_digest(sources, targets),
+            "findings": levels,
+            "items": dict(sorted(kinds.items())),
+        }
         self.journal.receipt("assess", self.config.project.name, data)
         return made
 
@@ -90,9 +106,10 @@ class Move:
         Errors: StaleError when a copy of another plan is in a target.
         """
         made = made or self.assess()
-        drawn = plan.make(self.config, made.sources, made.targets)
+        placed, new = self._placed(made)
+        drawn = plan.make(self.config, made.sources, made.targets, placed)
         people = plan.preview_people(drawn, made.sources, made.targets[0])
-        found = [*made.findings, *assess.people_findings(people)]
+        found = [*made.findings, *assess.people_findings(people), *new]
         self._refuse_foreign_copy(drawn, made)
         _write(self.config.state / "plan.json", plan.as_data(drawn))
         _write(self.config.state / "facts.json", assess.facts_json(made.sources, made.targets))
@@ -124,7 +141,9 @@ class Move:
         """Validates one environment, its files too if they were carried; a red result is kept and returned like a green
         one. All files of the target are read; those of the sources where they have changed, or all with `full`."""
         order = self._order(environment)
-        result = validate(order, self.journal, self.progress, self._judge(environment), self._site(environment))
+        result = validate(
+            order, self.journal, self.progress, self._judge(environment), self._site(environment, order.plan)
+        )
         if self._receipt("files", environment, order.plan.digest):
             named = attachments(order)
             with files_order(self.config, order) as files:
@@ -155,7 +174,7 @@ class Move:
         """
         order = self._order(environment)
         placed_people(order)
-        verdict = check_site(order, self._site(environment))
+        verdict = check_site(order, self._site(environment, order.plan))
         for one in verdict.findings:
             self.journal.finding(one, step=f"check {environment}")
         self.journal.receipt("check.site", environment, {"plan": order.plan.digest, **verdict.as_data()})
@@ -239,28 +258,28 @@ class Move:
                 raise StaleError(
                     "a copy is half taken back in it"
                     if one.claimed_by == DISCARDED
-                    else f"the copy of another plan is in it; changed: {self._changed(made.sources, made.targets)}",
+                    else f"the copy of another plan is in it; changed: {self._changed(drawn, made.sources, made.targets)}",
                     where=f"environment {one.environment}",
                     way_out=f"crossdock move discard --from {one.environment}, then plan again",
                 )
 
-    def _changed(self, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> str:
+    def _changed(self, now: Plan, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> str:
         """Where the facts differ from those that the kept plan rests on."""
         try:
             before: dict[str, Any] = json.loads((self.config.state / "facts.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return "unknown (facts.json can't be read)"
         places = assess.changed_places(before, assess.facts_json(sources, targets))
-        return ", ".join(places[:8]) or self._changed_settings(sources, targets)
+        return ", ".join(places[:8]) or self._changed_settings(now)
 
-    def _changed_settings(self, sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]) -> str:
+    def _changed_settings(self, now: Plan) -> str:
         """Where the kept plan differs from what crossdock.toml now makes of the same facts."""
         try:
             kept = json.loads((self.config.state / "plan.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return "unknown (plan.json can't be read)"
-        now = plan.as_data(plan.make(self.config, sources, targets))
-        places = [place for place in assess.changed_places(kept, now) if place != "digest"]
+        before, after = _by_key(kept), _by_key(plan.as_data(now))
+        places = [place for place in assess.changed_places(before, after) if place != "digest"]
         return f"crossdock.toml ({', '.join(places[:8])})"
 
     def _order(self, environment: str) -> Order:
@@ -273,10 +292,12 @@ class Move:
             raise BlockedError("there is no plan yet", where=str(path), way_out="crossdock move plan")
         drawn = plan.from_json(path.read_text(encoding="utf-8"))
         sources, targets = self.access.survey()
-        plan.refuse_blocked(assess.findings(self.config, sources, targets))
-        if drawn.digest != plan.make(self.config, sources, targets).digest:
+        there = self._destinations(self._kept_items(sources), sources, targets)
+        plan.refuse_blocked([*assess.findings(self.config, sources, targets, there.used), *there.findings])
+        now = plan.make(self.config, sources, targets, settled(drawn.destinations, placed_of(there)))
+        if drawn.digest != now.digest:
             raise StaleError(
-                f"what the plan rests on has changed: {self._changed(sources, targets)}",
+                f"what the plan rests on has changed: {self._changed(now, sources, targets)}",
                 where=f"plan {drawn.digest[:12]}",
                 way_out="look at what changed, then plan again: crossdock move plan",
             )
@@ -292,10 +313,45 @@ class Move:
             chunk_rows=self.config.policies.limits.chunk_rows,
         )
 
-    def _site(self, environment: str) -> SiteOrder:
+    # -- where everything goes -----------------------------------------------------------------------------------
+
+    def _destinations(
+        self, items: Sequence[Item], sources: Sequence[SourceFacts], targets: Sequence[TargetFacts]
+    ) -> Destinations:
+        return destinations(self.config, items, known_to_rules(self.config, sources, targets))
+
+    def _placed(self, made: Assessment) -> tuple[Sequence[Placed], list[Finding]]:
+        """What the plan holds of the destinations. Once a copy by the kept plan is begun, its own items stay the
+        plan's, and what has appeared since is told beside it."""
+        fresh = placed_of(made.destinations)
+        try:
+            kept = plan.from_json((self.config.state / "plan.json").read_text(encoding="utf-8"))
+        except (OSError, StaleError):
+            return fresh, []
+        if all(one.claimed_by != kept.digest for one in made.targets):
+            return fresh, []
+        return settled(kept.destinations, fresh), appeared(kept.destinations, made.destinations)
+
+    def _kept_items(self, sources: Sequence[SourceFacts]) -> list[Item]:
+        """The items of the last assessment, and code that was added since. Errors: StaleError."""
+        path = self.config.state / "assessment.json"
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))["items"]
+            kept = [Item(one["kind"], one["server"], one["name"], one["text"], one["data"]) for one in told]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StaleError(
+                f"the items of the last assessment can't be read ({type(error).__name__})",
+                where=str(path),
+                way_out="crossdock move plan",
+            ) from None
+        keys = {one.key for one in kept}
+        return kept + [one for facts in sources for one in bare_items(facts) if one.key not in keys]
+
+    def _site(self, environment: str, drawn: Plan) -> SiteOrder:
+        kept = [name.rpartition("/")[2] for name in kept_code(drawn.destinations, "plugin")]
         return SiteOrder(
             neighbours=tuple(one for one in self.access.targets if one.environment != environment),
-            approved_plugins=self.config.files.plugins,
+            approved_plugins=(*self.config.files.plugins, *kept),
             approved_themes=self.config.files.themes,
         )
 
@@ -314,3 +370,8 @@ def _write(path: Path, content: Any) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(text + "\n", encoding="utf-8")
     fresh.replace(path)
+
+
+def _by_key(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan's data with its destinations by item, so that a difference names the item."""
+    return {**data, "destinations": {one["key"]: [one["choice"], one["by"]] for one in data.get("destinations", ())}}
