@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,10 +26,13 @@ from crossdock.cli.console import (
 from crossdock.cli.redirects import app as redirects_app
 from crossdock.core.config import load
 from crossdock.core.errors import ConfigError
+from crossdock.core.evidence import Finding
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
 from crossdock.hub.moves.actions import Assessment, Move, Planned, placements_json
 from crossdock.move import plan as plans
+from crossdock.move.destinations import counts as destination_counts
+from crossdock.move.destinations import open_block
 from crossdock.move.files import FilesResult
 from crossdock.move.site import SiteVerdict
 from crossdock.move.validate import Result
@@ -63,8 +67,14 @@ def _move(kind: str, config: Path, subject: str = "") -> Iterator[Move]:
 
 
 @app.command("assess")
-def assess_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Survey both sides, read-only: servers, sites, tables, engines, charsets, binary log, users and their conflicts.
+def assess_command(
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Print only what a person must decide, ready to paste into crossdock.toml.")
+    ] = False,
+) -> None:
+    """Survey both sides, read-only: servers, sites, tables, users, and everything that lives there, with its risks.
 
     Ends with exit code 4 while findings block; each names the decision it waits for.
 
@@ -74,6 +84,8 @@ def assess_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False)
         made = moving.assess()
     if as_json:
         print_json(made.as_json())
+    elif open_:
+        print_open(made.findings)
     else:
         print_assessment(made)
         print_findings(made.findings)
@@ -102,6 +114,7 @@ def plan_command(
     else:
         print_plan(planned, tables=tables)
         print_findings(planned.findings)
+        print_open(planned.findings)
     end_blocked(planned.findings)
 
 
@@ -251,6 +264,30 @@ def print_assessment(made: Assessment) -> None:
         for one in made.targets
     ]
     print_table(["Target", "WordPress", "Network", "Database", "Local infile", "Way"], targets)
+    print_items(made)
+
+
+def print_items(made: Assessment) -> None:
+    """What was found, by kind, and where it goes."""
+    servers = [one.server for one in made.sources]
+    placed: dict[str, list[tuple[str, str]]] = {}
+    for item, there in made.destinations.items:
+        placed.setdefault(item.kind, []).append((item.server, there.choice))
+    rows: list[list[object]] = []
+    for kind, some in sorted(placed.items()):
+        choices = Counter(choice for _, choice in some)
+        told = ", ".join(f"{count} {choice}" for choice, count in sorted(choices.items()) if choice != "open")
+        rows.append([kind, *(sum(one == server for one, _ in some) for server in servers), told, choices["open"]])
+    print_table(["Found", *servers, "goes", "open"], rows)
+
+
+def print_open(found: Sequence[Finding]) -> None:
+    """The lines of [decisions] that are still to be written."""
+    lines = open_block(found)
+    if lines:
+        out.print("\nTo be decided, for crossdock.toml", style="bold")
+    for line in lines:
+        out.print(line, markup=False)
 
 
 def print_plan(planned: Planned, *, tables: bool = False) -> None:
@@ -286,6 +323,8 @@ def print_plan(planned: Planned, *, tables: bool = False) -> None:
     if people:
         out.print("\nPeople who are merged or renamed", style="bold")
         print_table(["Server", "User", "becomes", "How", "Why"], people)
+    going = ", ".join(f"{count} {choice}" for choice, count in destination_counts(drawn.destinations).items())
+    out.print(f"\nDestinations of what was found: {going or 'none'}")
     counts = plans.known_share(drawn)
     out.print(f"\nPlan {drawn.digest}\n{counts.get('carry', 0)} tables are carried; facts {drawn.facts[:12]}")
 

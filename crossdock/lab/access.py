@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossdock.lab.addresses import HTTP_PORT, MYSQL_PORT
+from crossdock.lab.checksums import CHECKSUMS
 from crossdock.lab.files import files_settings
 from crossdock.lab.managed import ENVIRONMENTS, Managed
 from crossdock.lab.sources import CROSSDOCK_USER, Source
@@ -47,6 +48,7 @@ def write_config(
     # Nobody else uses these servers: a real host is asked more slowly.
     parts.append("[policies.replay]\nrequests_per_second = 60\nconcurrency = 6\n")
     parts += [files_settings()] if decisions else []
+    parts.append(f'[assess]\nchecksums = "{CHECKSUMS}"\nfetch_checksums = false\n')
     parts.append("[decisions]\n" + "".join(_decision(key, answer) for key, answer in decisions.items()))
     path = folder / "crossdock.toml"
     path.write_text("\n".join(parts), encoding="utf-8")

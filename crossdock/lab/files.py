@@ -33,6 +33,16 @@ _MUST_USE = "<?php\n/* Plugin Name: Lumen brand */\nadd_filter( 'lumen_brand', s
 _PLUGIN = "<?php\n/*\nPlugin Name: Acme Badges\nVersion: 1.0.4\n*/\n"
 
 
+#: What the company decided about the code that each of its servers has: choice and reason.
+CODE_DECISIONS = {
+    f"plugin:*:{PLUGIN}": ("drop", "nobody remembers what the badges were for"),
+    "plugin:*:akismet": ("drop", "comes with WordPress, and was never set up"),
+    "plugin:*:hello*": ("drop", "comes with WordPress, and does nothing for a store"),
+    f"must-use:*:{MUST_USE}": ("keep", "our own brand, looked at line by line"),
+}
+WOOCOMMERCE_DECISION = {"plugin:*:woocommerce": ("replace", "the target gets its own, and newer, WooCommerce")}
+
+
 def files_settings() -> str:
     """[files] of the lab's crossdock.toml: the theme and the must-use code are approved, the plugin is not."""
     return f'[files]\nthemes = ["{THEME}"]\nmust_use = ["{MUST_USE}"]\n'

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from crossdock.lab.data import PROFILES, SIZES, decisions, download_paths, media_paths, populate
-from crossdock.lab.files import CARRIED_FOLDERS, add_strange_files
+from crossdock.lab.data.decisions import BY
+from crossdock.lab.files import CARRIED_FOLDERS, CODE_DECISIONS, add_strange_files
 from crossdock.lab.sources import SPECS, Blog, Source
 
 EMPTY = "empty"
@@ -34,7 +35,12 @@ def data_decisions() -> dict[str, dict[str, str]]:
     answers: dict[str, dict[str, str]] = {}
     for spec in SPECS:
         answers |= decisions(spec.name, spec.prefix, tuple(blog.number for blog in spec.blogs))
-    return answers
+    return answers | answered_by_company(CODE_DECISIONS)
+
+
+def answered_by_company(answers: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """[decisions] of the company's operator: key -> choice and reason."""
+    return {key: {"choice": choice, "by": BY, "reason": reason} for key, (choice, reason) in answers.items()}
 
 
 def _fill_source(source: Source, size: str, seed: int, big_row_bytes: int) -> None:

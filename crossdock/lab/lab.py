@@ -24,7 +24,9 @@ from crossdock.lab import account as accounts
 from crossdock.lab import addresses
 from crossdock.lab.access import write_config, write_ssh_config
 from crossdock.lab.account import Account
-from crossdock.lab.filling import EMPTY, data_decisions, fill, sizes
+from crossdock.lab.checksums import CHECKSUMS, write_checksums
+from crossdock.lab.files import WOOCOMMERCE_DECISION
+from crossdock.lab.filling import EMPTY, answered_by_company, data_decisions, fill, sizes
 from crossdock.lab.front import SERVER_NAME, Front
 from crossdock.lab.managed import ENVIRONMENTS, Managed, ManagedOptions, Profile
 from crossdock.lab.mariadb import MariaDb, make_template
@@ -229,6 +231,7 @@ class Lab:
         progress("WordPress, WP-CLI and WooCommerce")
         code, self.state.not_real = find_code()
         shutil.copyfile(code.wp_cli, self.folder / "wp-cli.phar")
+        write_checksums(self.folder / CHECKSUMS, (code.newest, code.old))
         (self.folder / "secrets").mkdir(mode=0o700, exist_ok=True)
         make_key(self.folder / "id_ed25519")
         self._assemble(account, self.folder / "wp-cli.phar")
@@ -237,6 +240,8 @@ class Lab:
         progress("Databases, SSH, PHP and nginx")
         self._start(account)
         write_ssh_config(self.folder, [*(source.ssh for source in self.sources.values()), self.managed.ssh])
+        if self.decisions and self.sources["south"].has_woocommerce:
+            self.decisions = {**self.decisions, **answered_by_company(WOOCOMMERCE_DECISION)}
         write_config(self.folder, list(self.sources.values()), self.managed, self.decisions)
         progress("WordPress installs")
         self._install()

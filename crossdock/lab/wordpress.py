@@ -220,7 +220,7 @@ def _from_debian(target: Path) -> None:
             _settle(link, root)
         (tree / "wp-config.php").unlink(missing_ok=True)
         (tree / "wp-content/uploads").mkdir(parents=True, exist_ok=True)
-        found = _version(tree)
+        found = version_of(tree)
         _require(found == OLD, f"Debian's wordpress is {found}, not {OLD}")
         tree.rename(scratch / "new")
 
@@ -244,7 +244,8 @@ def _settle(link: Path, root: Path) -> None:
         shutil.copytree(link, original)
 
 
-def _version(tree: Path) -> str:
+def version_of(tree: Path) -> str:
+    """The version of the WordPress in a folder."""
     for line in (tree / "wp-includes/version.php").read_text(encoding="utf-8").splitlines():
         if line.startswith("$wp_version"):
             return line.split("'")[1]

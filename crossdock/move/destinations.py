@@ -26,7 +26,7 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Placed:
-    """One item's destination as the plan holds it; of passing kinds, those of a server with one choice (`peer:north:*`)."""
+    """One item's destination as the plan holds it; of passing kinds, a server's with one choice (`peer:north:*`)."""
 
     key: str
     choice: str
@@ -236,9 +236,9 @@ def appeared(kept: Sequence[Placed], made: Destinations) -> list[Finding]:
     ]
 
 
-def kept_code(placed_: Iterable[Placed], kind: str) -> tuple[str, ...]:
-    """`server/name` of the code that decisions keep, as [files] writes it."""
-    keys = [one.key.split(":", 2) for one in placed_ if one.choice == "kept"]
+def code_of(placed_: Iterable[Placed], kind: str, *choices: str) -> tuple[str, ...]:
+    """`server/name` of the code of a kind with these choices, as [files] writes it."""
+    keys = [one.key.split(":", 2) for one in placed_ if one.choice in choices]
     return tuple(f"{server}/{name}" for of, server, name in keys if of == kind)
 
 

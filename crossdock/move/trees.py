@@ -12,7 +12,7 @@ from typing import Literal
 from crossdock.core.config import Files
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.files import FILE, FOLDER, LINK, Entry, Listing, shown
-from crossdock.move.destinations import Placed, approved_for, kept_code
+from crossdock.move.destinations import Placed, approved_for, code_of
 from crossdock.move.plan import Plan
 from crossdock.move.survey import SourceFacts, TargetFacts
 from crossdock.wordpress.content_files import (
@@ -112,13 +112,13 @@ def _themes(files: Files, site: SiteMap, facts: SourceFacts, target: Installatio
 
 def _plugins(files: Files, placed: Sequence[Placed], facts: SourceFacts, target: Installation) -> Iterator[Tree]:
     there = {plugin_folder(plugin): "/" in plugin for plugin in facts.installation.plugins}
-    for name in approved_for((*files.plugins, *kept_code(placed, "plugin")), facts.server):
+    for name in approved_for((*files.plugins, *code_of(placed, "plugin", "kept")), facts.server):
         if name in there:
             yield _code("plugin", "plugins", name, facts, target, approved=True, alone=not there[name])
 
 
 def _must_use(files: Files, placed: Sequence[Placed], facts: SourceFacts, target: Installation) -> Iterator[Tree]:
-    for name in approved_for((*files.must_use, *kept_code(placed, "must-use")), facts.server):
+    for name in approved_for((*files.must_use, *code_of(placed, "must-use", "kept")), facts.server):
         alone = name in facts.installation.mu_plugins
         yield _code("must-use", "mu-plugins", name, facts, target, approved=True, alone=alone)
 
@@ -140,7 +140,7 @@ def _code(
 
 def _left_code(files: Files, placed: Sequence[Placed], facts: SourceFacts, target: Installation) -> Iterator[Finding]:
     decided = {one.key: f"{one.choice} by {one.by}" for one in placed if one.choice in ("replaced", "dropped")}
-    approved = approved_for((*files.plugins, *kept_code(placed, "plugin")), facts.server)
+    approved = approved_for((*files.plugins, *code_of(placed, "plugin", "kept")), facts.server)
     there = {plugin_folder(plugin) for plugin in target.plugins}
     active = {plugin_folder(plugin) for blog in facts.blogs for plugin in active_plugins(blog)}
     for name in sorted({plugin_folder(plugin) for plugin in facts.installation.plugins}):
@@ -154,7 +154,7 @@ def _left_code(files: Files, placed: Sequence[Placed], facts: SourceFacts, targe
         text = f"plugin {name} is {'active' if name in active else 'inactive'} here, not approved, and stays behind"
         way_out = f'where it is needed: [files] plugins = ["{name}"], or have the target install its own'
         yield Finding("file.plugin-unapproved", level, place, text, way_out)
-    must_use = approved_for((*files.must_use, *kept_code(placed, "must-use")), facts.server)
+    must_use = approved_for((*files.must_use, *code_of(placed, "must-use", "kept")), facts.server)
     for name in facts.installation.mu_plugins:
         if name in must_use or name in target.mu_plugins:
             continue

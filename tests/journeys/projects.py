@@ -89,8 +89,9 @@ def _only(text: str, servers: Sequence[str]) -> str:
     told = [re.search(r'^(?:\[\[servers\]\]\nname|server) = "(.*)"$', block, flags=re.MULTILINE) for block in blocks]
     kept = "".join(block for block, found in zip(blocks, told, strict=True) if not found or found.group(1) in servers)
     lines = kept.splitlines(keepends=True)
-    decisions = [re.match(r'"\w+:([^:"]+):', line) for line in lines]
-    return "".join(line for line, found in zip(lines, decisions, strict=True) if not found or found.group(1) in servers)
+    decisions = [re.match(r'"[\w-]+:([^:"]+):', line) for line in lines]
+    wanted = {"*", *servers}
+    return "".join(line for line, found in zip(lines, decisions, strict=True) if not found or found.group(1) in wanted)
 
 
 def reset(lab: Lab, *environments: str) -> None:

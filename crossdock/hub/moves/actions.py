@@ -22,7 +22,7 @@ from crossdock.hub.moves.inventory import wordpress_found
 from crossdock.hub.moves.redirects import Redirects
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
-from crossdock.move.destinations import Destinations, Placed, appeared, destinations, kept_code, settled
+from crossdock.move.destinations import Destinations, Placed, appeared, code_of, destinations, settled
 from crossdock.move.destinations import placed as placed_of
 from crossdock.move.files import FilesResult, carry, prove
 from crossdock.move.inventory import bare_items, known_to_rules
@@ -141,9 +141,8 @@ class Move:
         """Validates one environment, its files too if they were carried; a red result is kept and returned like a green
         one. All files of the target are read; those of the sources where they have changed, or all with `full`."""
         order = self._order(environment)
-        result = validate(
-            order, self.journal, self.progress, self._judge(environment), self._site(environment, order.plan)
-        )
+        site = self._site(environment, order.plan)
+        result = validate(order, self.journal, self.progress, self._judge(environment), site)
         if self._receipt("files", environment, order.plan.digest):
             named = attachments(order)
             with files_order(self.config, order) as files:
@@ -255,10 +254,11 @@ class Move:
     def _refuse_foreign_copy(self, drawn: Plan, made: Assessment) -> None:
         for one in made.targets:
             if one.claimed_by and one.claimed_by != drawn.digest:
+                changed = self._changed(drawn, made.sources, made.targets)
                 raise StaleError(
                     "a copy is half taken back in it"
                     if one.claimed_by == DISCARDED
-                    else f"the copy of another plan is in it; changed: {self._changed(drawn, made.sources, made.targets)}",
+                    else f"the copy of another plan is in it; changed: {changed}",
                     where=f"environment {one.environment}",
                     way_out=f"crossdock move discard --from {one.environment}, then plan again",
                 )
@@ -348,10 +348,10 @@ class Move:
         return kept + [one for facts in sources for one in bare_items(facts) if one.key not in keys]
 
     def _site(self, environment: str, drawn: Plan) -> SiteOrder:
-        kept = [name.rpartition("/")[2] for name in kept_code(drawn.destinations, "plugin")]
+        approved = (*self.config.files.plugins, *code_of(drawn.destinations, "plugin", "kept"))
         return SiteOrder(
             neighbours=tuple(one for one in self.access.targets if one.environment != environment),
-            approved_plugins=(*self.config.files.plugins, *kept),
+            approved_plugins=(*approved, *code_of(drawn.destinations, "plugin", "replaced")) if approved else (),
             approved_themes=self.config.files.themes,
         )
 
