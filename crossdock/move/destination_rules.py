@@ -65,6 +65,8 @@ def _rows(text: str) -> Callable[[Item, Known], Rule]:
 
 
 def _data(item: Item, known: Known) -> Rule:
+    if item.data.get("register"):
+        return Rule("replaced", "a register of the source's network: the target's network has its own", True)
     if (item.server, str(item.data.get("table", ""))) in known.left_tables:
         return Rule("dropped", "a decision leaves its table behind", True)
     return Rule("moved", "its rows are carried and proved", True)

@@ -16,9 +16,11 @@ from crossdock.core.evidence import Finding, Level
 from crossdock.core.inventory import Destination, Item
 from crossdock.move.destination_rules import Known, ruled
 
+#: Who decides where a rule of ours does.
+RULE = "crossdock"
 CHOICES: dict[str, str] = {"keep": "kept", "replace": "replaced", "drop": "dropped"}
-#: Kinds whose items come and go while stores are open: the plan holds them summed up by server.
-PASSING = frozenset({"cron-hook", "peer"})
+#: Kinds whose items come and go while stores are open, as their rows do: the plan holds them summed up by server.
+PASSING = frozenset({"cron-hook", "webhook", "api-key", "gateway", "licence", "account", "data", "peer"})
 #: Open items of one kind on one server beyond this many are asked about by one pattern.
 _ASKED_APART = 20
 _NAMED = 5
@@ -60,7 +62,7 @@ def destinations(config: Config, items: Sequence[Item], known: Known) -> Destina
         rule = ruled(item, known)
         exact = item.key if item.key in given else ""
         if rule is not None and (rule.is_firm or not exact):
-            made.items.append((item, Destination(rule.choice, "crossdock", rule.reason)))
+            made.items.append((item, Destination(rule.choice, RULE, rule.reason)))
             if exact:
                 made.used.add(exact)
                 made.findings.append(_overruled(config, item, rule.reason))
@@ -222,7 +224,8 @@ def settled(kept: Sequence[Placed], fresh: Sequence[Placed]) -> tuple[Placed, ..
         now.setdefault(one.key, []).append(one)
     lines: dict[Placed, None] = {}
     for one in kept:
-        lines |= dict.fromkeys([one] if one.key.endswith(":*") else now.get(one.key, [one]))
+        is_sum_of_rules = one.key.endswith(":*") and one.by == RULE
+        lines |= dict.fromkeys([one] if is_sum_of_rules else now.get(one.key, [one]))
     return tuple(lines)
 
 

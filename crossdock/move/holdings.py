@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 from crossdock.core.errors import AccessError, ConnectionLost, SourceError
 from crossdock.core.inventory import Item
 from crossdock.core.ports import Session
-from crossdock.core.tables import Row, Schema, Table
+from crossdock.core.tables import Row, Table
+from crossdock.move.assess import owner_of
 from crossdock.move.survey import SourceFacts, text
+from crossdock.wordpress import catalogue
 from crossdock.wordpress.code import plain, register
 from crossdock.wordpress.ddl import quoted
 from crossdock.wordpress.installation import Blog
@@ -39,6 +41,9 @@ _PERSONAL = re.compile(
 _PEOPLE_TABLES = {
     "users": "accounts", "comments": "comments", "wc_orders": "orders", "wc_customer_lookup": "customers",
     "wc_order_addresses": "addresses of orders", "woocommerce_sessions": "carts and sessions",
+    "wc_download_log": "downloads, with IP addresses", "wc_stock_notifications": "people who wait for an article",
+    "woocommerce_downloadable_product_permissions": "people who may download", "signups": "sign-ups of the network",
+    "registration_log": "registrations in the network",
 }  # fmt: skip
 
 
@@ -288,12 +293,16 @@ def _accounts(asked: _Asked, now: float) -> Iterator[Item]:
 
 def _staff_item(asked: _Asked, staff: Staff, now: float) -> Item:
     never, old = staff.never_seen(), staff.old(now)
-    told = (
-        f"{len(staff.users)} accounts of role {staff.role}; of {len(never)} nothing tells when they were here last, "
-        f"{len(old)} are old: not seen for a year"
-    )
+    told = [f"{len(staff.users)} accounts of role {staff.role}"]
+    told += [f"{len(old)} were not seen for a year"] if old else []
+    told += [f"of {len(never)} nothing tells when they were here last"] if never else []
     return asked.item(
-        "account", staff.role, told, count=len(staff.users), never_seen=len(never), old=list(old[:_MOST_ROWS])
+        "account",
+        staff.role,
+        ", ".join(told),
+        count=len(staff.users),
+        never_seen=len(never),
+        old=list(old[:_MOST_ROWS]),
     )
 
 
@@ -340,36 +349,30 @@ def _moment(key: str, value: bytes | None) -> int:
 
 
 def _personal(session: Session, facts: SourceFacts) -> Iterator[Item]:
-    for table in facts.schema.tables:
-        blog, name = _owner(table.name, facts)
-        told = _PEOPLE_TABLES.get(name) or (
-            f"form entries ({register().form_tables[name]})" if name in register().form_tables else ""
-        )
-        columns = [column.name for column in table.columns if _PERSONAL.search(column.name)]
-        if not told and columns:
-            told = f"columns that are named like personal data: {', '.join(columns[:6])}"
-        if told:
-            count, about = _count(session, facts.schema, table)
-            text_ = f"{about}{count:,} rows: {told}"
-            yield Item(
-                "data",
-                facts.server,
-                table.name,
-                text_,
-                {"table": table.name, "rows": count} | ({"blog": blog} if blog else {}),
-            )
-
-
-def _owner(table: str, facts: SourceFacts) -> tuple[int, str]:
-    """(blog, name without prefix); blog 0 for tables that all blogs share, or of nobody."""
     base = facts.installation.table_prefix
-    for blog in sorted(facts.blogs, key=lambda one: -len(one.prefix)):
-        if table.startswith(blog.prefix) and (name := table[len(blog.prefix) :]):
-            return (0 if name in ("users", "usermeta") else blog.number), name
-    return 0, table.removeprefix(base)
+    for table in facts.schema.tables:
+        blog, name = owner_of(table.name, base, facts.blogs)
+        if told := _what_of_people(name, table):
+            count, about = _count(session, table)
+            data = {"table": table.name, "rows": count, **({"blog": blog.number} if blog else {})}
+            if (known := catalogue.known(name)) is not None and known.scope is catalogue.Scope.NETWORK:
+                data["register"] = True
+            yield Item("data", facts.server, table.name, f"{about}{count:,} rows: {told}", data)
 
 
-def _count(session: Session, schema: Schema, table: Table) -> tuple[int, str]:
+def _what_of_people(name: str, table: Table) -> str:
+    """What a table holds of people, '' where nothing suggests that it does."""
+    if name in _PEOPLE_TABLES:
+        return _PEOPLE_TABLES[name]
+    if name in register().form_tables:
+        return f"what people wrote into forms ({register().form_tables[name]})"
+    columns = [column.name for column in table.columns if _PERSONAL.search(column.name)]
+    if not columns or catalogue.known(name) is not None:
+        return ""
+    return f"columns that are named like personal data: {', '.join(columns[:6])}"
+
+
+def _count(session: Session, table: Table) -> tuple[int, str]:
     """(rows, '' or 'about '): a large table is not counted row by row."""
     if table.rows_estimate >= _COUNTED_BELOW:
         return table.rows_estimate, "about "
