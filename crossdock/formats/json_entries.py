@@ -9,6 +9,7 @@ from typing import Any
 
 MOST_CHARACTERS = 32 << 20
 _SPACE = " \t\r\n"
+_BEHIND = (*_SPACE, ",", ":", "]", "}")
 
 
 class Broken(ValueError):  # noqa: N818  an answer about data, not a failure of ours
@@ -78,8 +79,8 @@ class _Text:
                 if not self._more():
                     raise Broken(f"character {self._passed + self._at}: cut off, or no JSON ({error})") from None
                 continue
-            if end == len(self._buffer) and self._more():
-                continue  # a number may go on in the next piece
+            if self._buffer[end : end + 1] not in _BEHIND and self._more():
+                continue  # the next piece goes on with this number
             self._at = end
             return value
 

@@ -2,51 +2,79 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from itertools import zip_longest
 
-# Parts in ascending order; whatever is no number and not listed comes before all of them.
-_FORMS = {"dev": 0, "alpha": 1, "a": 1, "beta": 2, "b": 2, "RC": 3, "rc": 3, "#": 4, "pl": 5, "p": 5}
-_UNKNOWN = -1
+# Parts in ascending order, by how they begin; whatever begins with none of them comes before all.
+_FORMS = (
+    ("dev", 0),
+    ("alpha", 1),
+    ("a", 1),
+    ("beta", 2),
+    ("b", 2),
+    ("RC", 3),
+    ("rc", 3),
+    ("#", 4),
+    ("pl", 5),
+    ("p", 5),
+)
+_NUMBER = "#N#"
 _MOST = 200
 
 
 def compare(one: str, other: str) -> int:
     """-1, 0 or 1, as version_compare(one, other)."""
+    return _compare(one[:_MOST], other[:_MOST])
+
+
+def _compare(one: str, other: str) -> int:
     if not one or not other:
         return bool(one) - bool(other)
-    for left, right in zip_longest(_parts(one), _parts(other)):
-        found = _compare_parts(left, right)
-        if found:
+    left, right = (text.split(".") if text[0] == "#" else _parts(text) for text in (one, other))
+    at = 0
+    while True:
+        if found := _by_part(left[at], right[at]):
             return found
+        at += 1
+        more = len(left) > at, len(right) > at
+        if not all(more) or not left[at] or not right[at]:
+            break
+    if more[0]:
+        rest = ".".join(left[at:])
+        return 1 if _is_digit(rest[:1]) else _compare(rest, _NUMBER)
+    if more[1]:
+        rest = ".".join(right[at:])
+        return -1 if _is_digit(rest[:1]) else _compare(_NUMBER, rest)
     return 0
 
 
 def _parts(version: str) -> list[str]:
-    spaced = re.sub(r"[-_+]", ".", version[:_MOST])
-    spaced = re.sub(r"(?<=\d)(?=[^\d.])|(?<=[^\d.])(?=\d)", ".", spaced)
-    return [part for part in re.split(r"[.]+|[^0-9A-Za-z.#]+", spaced) if part]
+    """The parts: cut at each character that is no letter or digit, and between letters and digits."""
+    made, last = version[0], version[0]
+    for character in version[1:]:
+        turns = _is_digit(character) != _is_digit(last) and character != "." and last != "."
+        is_word = character.isascii() and character.isalnum()
+        if (turns or not is_word) and not made.endswith("."):
+            made += "."
+        if is_word or (turns and character not in "-_+"):
+            made += character
+        last = character
+    return made.split(".")
 
 
-def _compare_parts(left: str | None, right: str | None) -> int:
-    """A missing part is `#`: below a number, above a release candidate."""
-    if left is None or right is None:
-        there = left if right is None else right
-        sign = 1 if right is None else -1
-        return sign if there is not None and there.isdigit() else sign * _by_form(there or "", "#")
-    if left.isdigit() and right.isdigit():
-        return (int(left) > int(right)) - (int(left) < int(right))
-    return _by_form("#" if left.isdigit() else left, "#" if right.isdigit() else right)
-
-
-def _by_form(left: str, right: str) -> int:
-    one, other = _form(left), _form(right)
+def _by_part(left: str, right: str) -> int:
+    if _is_digit(left[:1]) and _is_digit(right[:1]):
+        one, other = int(left), int(right)
+        return (one > other) - (one < other)
+    one, other = (_form(_NUMBER if _is_digit(part[:1]) else part) for part in (left, right))
     return (one > other) - (one < other)
 
 
 def _form(part: str) -> int:
-    return next((rank for name, rank in _FORMS.items() if part.startswith(name)), _UNKNOWN)
+    return next((rank for name, rank in _FORMS if part.startswith(name)), -1)
+
+
+def _is_digit(character: str) -> bool:
+    return character.isascii() and character.isdigit()
 
 
 @dataclass(frozen=True)
