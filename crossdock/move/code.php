@@ -175,7 +175,7 @@ foreach (crossdock_names($content) as $name) {
 }
 $plugins = [];
 foreach ($crossdock['hash'] as $name) {
-    $plugins[$name] = crossdock_sums("$content/plugins/" . (is_dir("$content/plugins/$name") ? $name : ''), "$content/plugins/$name", $end);
+    $plugins[$name] = crossdock_sums("$content/plugins" . (is_dir("$content/plugins/$name") ? "/$name" : ''), "$content/plugins/$name", $end);
 }
 $core = $crossdock['core'] ? [crossdock_sums($root, "$root/wp-admin", $end), crossdock_sums($root, "$root/wp-includes", $end)] : [null];
 foreach ($crossdock['core'] ? crossdock_names($root) : [] as $name) {

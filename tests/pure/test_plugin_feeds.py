@@ -6,16 +6,20 @@ import json
 import tracemalloc
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from survey_facts import config, source
 
+from crossdock.core.errors import ConfigError
 from crossdock.formats.checksums import read_checksums
 from crossdock.formats.json_entries import Broken, entries
 from crossdock.formats.plugin_directory import read_directory
 from crossdock.formats.vulnerability_feed import read_vulnerabilities
+from crossdock.hub.moves.inventory import knowledge_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -149,3 +153,28 @@ def test_checksums_in_each_of_their_shapes(told: Any, found: Any) -> None:
 def test_what_are_no_checksums(text: str) -> None:
     with pytest.raises(Broken):
         read_checksums(text.encode())
+
+
+@pytest.mark.parametrize("content", [b'{"a": {"soft', b"<html>", b"", None])
+def test_a_feed_that_can_not_be_read_names_its_file_and_key(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "feed.json"
+    if content is not None:
+        path.write_bytes(content)
+    for key in ("vulnerabilities", "plugin_directory"):
+        settings = config(assess={key: str(path)})
+        with pytest.raises(ConfigError, match=rf"\[assess\] {key}: the feed {path} can't be"):
+            knowledge_of(settings, [source("north")])
+
+
+def test_what_no_feed_tells_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "feed.json"
+    path.write_text(json.dumps({"1": record(), "2": 5}))
+    known, told = knowledge_of(
+        config(assess={"vulnerabilities": str(path)}), [source("north", plugins={"acme/a.php": "1"})]
+    )
+    assert [(one.code, one.place) for one in told.findings] == [
+        ("feed.unreadable", "[assess] vulnerabilities"), ("feed.absent", "[assess] plugin_directory"),
+    ]  # fmt: skip
+    assert known.directory is None
+    assert known.vulnerabilities is not None
+    assert ("plugin", "acme") in known.vulnerabilities

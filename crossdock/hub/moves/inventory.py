@@ -77,7 +77,7 @@ def wordpress_found(config: Config, sources: Sequence[Source], facts: Sequence[S
 
     Errors: AccessError; ConfigError for a feed that can't be read.
     """
-    knowledge, made = _knowledge(config, facts)
+    knowledge, made = knowledge_of(config, facts)
     settings = config.assess
     kept = config.state / "checksums" if settings.fetch_checksums else None
     checksums = Checksums(PublishedChecksums([settings.checksums] if settings.checksums else [], kept))
@@ -147,7 +147,7 @@ def _integrity(facts: SourceFacts, code: CodeFacts, checksums: Checksums) -> Ite
 # -- feeds -----------------------------------------------------------------------------------------------------------
 
 
-def _knowledge(config: Config, facts: Sequence[SourceFacts]) -> tuple[Knowledge, Found]:
+def knowledge_of(config: Config, facts: Sequence[SourceFacts]) -> tuple[Knowledge, Found]:
     """What the feeds say of what is installed. Errors: ConfigError naming the file, and what is wrong in it."""
     made = Found()
     slugs = {plugin_folder(file).removesuffix(".php").lower() for one in facts for file in one.installation.plugins}
