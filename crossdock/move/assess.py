@@ -40,11 +40,11 @@ def findings(
         found += _target(target, config.network.headroom)
     found += _across(sources)
     found += decisions.leftovers()
-    return ordered(found)
+    return in_order(found)
 
 
-def ordered(found: Iterable[Finding]) -> list[Finding]:
-    """Blocks first, then by code and place."""
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """Blocks first."""
     order = list(Level)
     return sorted(found, key=lambda one: (order.index(one.level), one.code, one.place))
 

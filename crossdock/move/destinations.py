@@ -19,8 +19,11 @@ from crossdock.move.destination_rules import Known, ruled
 #: Who decides where a rule of ours does.
 RULE = "crossdock"
 CHOICES: dict[str, str] = {"keep": "kept", "replace": "replaced", "drop": "dropped"}
-#: Kinds whose items come and go while stores are open, as their rows do: the plan holds them summed up by server.
-PASSING = frozenset({"cron-hook", "webhook", "api-key", "gateway", "licence", "account", "data", "peer"})
+#: Kinds whose items come and go while stores are open: the plan holds them summed up by server.
+PASSING = frozenset({
+    "cron-hook", "webhook", "api-key", "gateway", "licence", "account", "data",  # rows
+    "peer", "port", "folder", "at", "firewall-rule", "page-cache",  # what a server has at one moment
+})  # fmt: skip
 #: Open items of one kind on one server beyond this many are asked about by one pattern.
 _ASKED_APART = 20
 _NAMED = 5

@@ -29,7 +29,7 @@ from crossdock.move.destinations import (
     placed,
     settled,
 )
-from crossdock.move.inventory import known_to_rules
+from crossdock.move.wordpress_items import known_to_rules
 
 KINDS = ("plugin", "must-use", "drop-in", "theme", "port", "vhost", "peer", "tag", "cron-hook", "data", "disk")
 WORDS = st.text(st.sampled_from('ab*:.-"é'), min_size=1, max_size=5)
@@ -258,3 +258,44 @@ def test_decisions_about_items_are_no_unused_answers(tmp_path: Path) -> None:
     assert [one.text for one in found if one.code == "decision.unused"] == [
         'decision "plugin:*:gone" answers no question'
     ]
+
+
+SERVER = Known(
+    {"north": frozenset({1})}, frozenset({"www.north.example", "north.example"}), roots={"north": "/srv/www"}
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "choice"),
+    [
+        (item("port:north:tcp 0.0.0.0:22", program="sshd"), "ends"),
+        (item("port:north:tcp 0.0.0.0:443", program="/usr/sbin/nginx"), "replaced"),
+        (item("port:north:tcp 0.0.0.0:9100", program="erp-agent"), "open"),
+        (item("port:north:tcp 0.0.0.0:9100", program=""), "open"),
+        (item("vhost:north:www.north.example", names=["www.north.example", "north.example"]), "moved"),
+        (item("vhost:north:www.north.example", names=["www.north.example", "intern.example"]), "open"),
+        (item("vhost:north:(default) 80", names=[]), "open"),
+        (item("certificate:north:/etc/x.pem", names=["north.example"]), "replaced"),
+        (item("certificate:north:/etc/y.pem", names=["mail.north.example"]), "open"),
+        (item("dns-record:dns:www.north.example A"), "moved"),
+        (item("dns-record:dns:north.example MX"), "kept"),
+        (item("dns-record:dns:mail.north.example A"), "kept"),
+        (item("volume:north:/"), "ends"),
+        (item("volume:north:/mnt/backup"), "open"),
+        (item("volume:north:/dev/vdb", is_mounted=False), "open"),
+        (item("volume:north:/tmp", is_network=True), "open"),
+        (item("folder:north:/srv/www/wp-content"), "moved"),
+        (item("folder:north:/srv/www2"), "open"),
+        (item("cron:north:(own crontab) */5 php /srv/www/wp-cron.php", command="php /srv/www/wp-cron.php"), "replaced"),
+        (item("cron:north:/etc/cron.daily/logrotate"), "ends"),
+        (item("cron:north:(own crontab) 3 backup.sh", command="/home/x/backup.sh"), "open"),
+        (item("timer:north:certbot.timer", unit="certbot.service"), "replaced"),
+        (item("timer:north:stock-feed.timer", unit="stock-feed.service"), "open"),
+        (item("peer:north:192.0.2.1:53", port=53), "ends"),
+        (item("peer:north:192.0.2.9:443", port=443), "open"),
+        (item("mail-relay:north:postfix"), "open"),
+        (item("aws-volume:north:vol-1"), "open"),
+    ],
+)
+def test_what_a_rule_says_of_a_servers_things(one: Item, choice: str) -> None:
+    assert choices(placing([one], known=SERVER)) == {one.key: choice}

@@ -19,7 +19,7 @@ from crossdock.formats.checksums import read_checksums
 from crossdock.formats.json_entries import Broken, entries
 from crossdock.formats.plugin_directory import read_directory
 from crossdock.formats.vulnerability_feed import read_vulnerabilities
-from crossdock.hub.moves.inventory import knowledge_of
+from crossdock.hub.moves.wordpress_items import knowledge_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),

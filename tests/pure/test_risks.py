@@ -13,8 +13,8 @@ from crossdock.core.inventory import Item
 from crossdock.move.code import CodeFacts
 from crossdock.move.holdings import shown_url
 from crossdock.move.integrity import compare, core_findings, plugin_findings
-from crossdock.move.inventory import inventory, tag_items
 from crossdock.move.risks import Knowledge, risk_findings, risks, wordpress_risks
+from crossdock.move.wordpress_items import inventory, tag_items
 from crossdock.wordpress.code import Listed, Piece, Vulnerability, plain, register
 from crossdock.wordpress.versions import VersionRange
 

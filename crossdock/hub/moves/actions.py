@@ -18,14 +18,13 @@ from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
 from crossdock.hub.moves.access import Access, shell
 from crossdock.hub.moves.files import attachments, files_order
-from crossdock.hub.moves.inventory import wordpress_found
 from crossdock.hub.moves.redirects import Redirects
+from crossdock.hub.moves.wordpress_items import wordpress_found
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
 from crossdock.move.destinations import Destinations, Placed, appeared, code_of, destinations, settled
 from crossdock.move.destinations import placed as placed_of
 from crossdock.move.files import FilesResult, carry, prove
-from crossdock.move.inventory import bare_items, known_to_rules
 from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
@@ -33,6 +32,7 @@ from crossdock.move.sessions import over
 from crossdock.move.site import SiteOrder, SiteVerdict, check_site
 from crossdock.move.survey import SourceFacts, TargetFacts
 from crossdock.move.validate import Result, placed_people, validate
+from crossdock.move.wordpress_items import bare_items, known_to_rules
 from crossdock.wordpress.people import Placement
 
 ENVIRONMENTS = ("staging", "production")
@@ -85,7 +85,7 @@ class Move:
         there = wordpress_found(self.config, self.access.sources, sources)
         placed = self._destinations(there.items, sources, targets)
         found = assess.findings(self.config, sources, targets, placed.used)
-        found = assess.ordered([*found, *there.findings, *placed.findings])
+        found = assess.in_order([*found, *there.findings, *placed.findings])
         made = Assessment(sources, targets, found, placed)
         for one in found:
             self.journal.finding(one, step="assess")

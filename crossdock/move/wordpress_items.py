@@ -146,6 +146,7 @@ def known_to_rules(config: Config, sources: Sequence[SourceFacts], targets: Sequ
         frozenset(left),
         themes,
         frozenset.intersection(*host) if host else frozenset(),
+        {one.server: one.installation.root.rstrip("/") for one in sources},
     )
 
 

@@ -23,9 +23,9 @@ from crossdock.formats.vulnerability_feed import Feed, read_vulnerabilities
 from crossdock.move import integrity
 from crossdock.move.code import CodeFacts, survey_code
 from crossdock.move.holdings import network_plugins, survey_holdings
-from crossdock.move.inventory import Found, inventory, tag_items
 from crossdock.move.risks import Knowledge
 from crossdock.move.survey import Source, SourceFacts
+from crossdock.move.wordpress_items import Found, inventory, tag_items
 from crossdock.wordpress.content_files import plugin_folder
 
 _PIECE_BYTES = 1 << 20
