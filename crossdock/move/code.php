@@ -38,7 +38,8 @@ function crossdock_names($folder)
     return array_values(array_diff(@scandir($folder) ?: [], ['.', '..']));
 }
 
-/** Every file below a folder (or the file itself), links not followed: calls $tell with its path. False: time is up. */
+/** Every file below a folder (or the file itself), links not followed: calls $tell with its path, and with that of a
+ * folder that can't be read. False: time is up. */
 function crossdock_walk($path, $tell, $end)
 {
     if (is_link($path) || !is_dir($path)) {
@@ -46,6 +47,9 @@ function crossdock_walk($path, $tell, $end)
             $tell($path);
         }
         return microtime(true) < $end;
+    }
+    if (!is_readable($path)) {
+        $tell($path);
     }
     foreach (crossdock_names($path) as $name) {
         if (!crossdock_walk("$path/$name", $tell, $end)) {
@@ -58,8 +62,12 @@ function crossdock_walk($path, $tell, $end)
 /** Size, age, and what the code speaks of. */
 function crossdock_contents($path, $end)
 {
-    $found = ['bytes' => 0, 'count' => 0, 'changed' => 0, 'tables' => [], 'hosts' => []];
+    $found = ['bytes' => 0, 'count' => 0, 'unreadable' => 0, 'changed' => 0, 'tables' => [], 'hosts' => []];
     $whole = crossdock_walk($path, static function ($file) use (&$found) {
+        if (!is_readable($file)) {
+            $found['unreadable']++;
+            return;
+        }
         $size = (int) filesize($file);
         $found['bytes'] += $size;
         $found['count']++;
@@ -149,7 +157,7 @@ function crossdock_sums($root, $path, $end)
 {
     $sums = [];
     $whole = crossdock_walk($path, static function ($file) use (&$sums, $root) {
-        $sums[substr($file, strlen($root) + 1)] = (string) @md5_file($file);
+        $sums[substr($file, strlen($root) + 1)] = (string) @md5_file($file) ?: 'unreadable';
     }, $end);
     return $whole ? $sums : null;
 }

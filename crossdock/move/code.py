@@ -91,6 +91,7 @@ def _piece(told: Mapping[str, Any]) -> Piece:
         changed=int(told.get("changed", 0)),
         bytes=int(told.get("bytes", 0)),
         count=int(told.get("count", 0)),
+        unreadable=int(told.get("unreadable", 0)),
         files={str(file): plain(str(version), 40) for file, version in dict(told.get("files") or {}).items()},
         tables=tuple(str(one) for one in told.get("tables", ())),
         hosts=tuple(str(one) for one in told.get("hosts", ())),

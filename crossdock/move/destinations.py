@@ -167,12 +167,18 @@ def _asked(config: Config, items: Sequence[Item]) -> list[Finding]:
     found: list[Finding] = []
     for (kind, server), some in groups.items():
         if len(some) <= _ASKED_APART:
-            found += [_question(config, item.key, item.key, item.text) for item in some]
+            found += [_question(config, item.key, item.key, _told(item)) for item in some]
             continue
         names = ", ".join(item.name for item in some[:_NAMED])
         text = f"{len(some)} of them have no destination yet: {names}, ..."
         found.append(_question(config, f"{kind}:{server}:*", f"{kind}:{server}:*", text))
     return found
+
+
+def _told(item: Item) -> str:
+    """What a person should know before they decide."""
+    codes = sorted({str(one["code"]) for one in item.data.get("risks", ())})
+    return f"{item.text}; {', '.join(codes)}" if codes else item.text
 
 
 def _question(config: Config, key: str, place: str, text: str) -> Finding:

@@ -43,6 +43,9 @@ def risks(piece: Piece, knowledge: Knowledge, unknown_tables: Set[str]) -> list[
     """Everything that speaks against a piece of code. `unknown_tables`: the source's tables, without prefix, that are
     not WordPress's or WooCommerce's."""
     found = list(_vulnerable(piece, knowledge))
+    if piece.unreadable:
+        why = f"{piece.unreadable} files or folders of it can't be read by our account: not known what they are"
+        found.append(Risk("code.unreadable", why))
     if piece.kind == "plugin":
         found += _of_plugin(piece, knowledge)
     if piece.kind == "drop-in":
@@ -56,8 +59,9 @@ def risks(piece: Piece, knowledge: Knowledge, unknown_tables: Set[str]) -> list[
 
 def _of_plugin(piece: Piece, knowledge: Knowledge) -> Iterator[Risk]:
     kept = register()
-    if not piece.has_header:
+    if not piece.has_header and not piece.unreadable:
         yield Risk("plugin.no-plugin", "a folder without a plugin's header: WordPress does not run it", Level.INFO)
+    if not piece.has_header:
         return
     yield from _abandoned(piece, knowledge)
     if why := kept.not_allowed.get(piece.slug):

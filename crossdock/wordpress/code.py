@@ -22,8 +22,9 @@ class Piece:
     """One plugin, theme, must-use file or folder, or drop-in. `name` is its folder or file; `changed`: when its newest
     file was written, seconds since 1970; `files` maps plugin files below plugins to their versions.
 
-    `tables`: names without prefix that its code builds; `hosts`: other servers that its code asks.
-    `is_run`: WordPress runs it by itself where it is (must-use code, drop-ins).
+    `unreadable`: files and folders in it that the account may not read; `tables`: names without prefix that its code
+    builds; `hosts`: other servers that its code asks. `is_run`: WordPress runs it by itself where it is (must-use code,
+    drop-ins).
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Piece:
     changed: int = 0
     bytes: int = 0
     count: int = 0
+    unreadable: int = 0
     files: dict[str, str] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()

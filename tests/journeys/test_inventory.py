@@ -62,13 +62,14 @@ def troubled(lab_gateway: Lab) -> Iterator[on.Project]:
     _write(content / "advanced-cache.php", "<?php // who knows")
     _write(root / "wp-includes/class-wp-cachee.php", "<?php // not WordPress's")
     core.write_bytes(before + b"\n<!-- added -->")
+    (content / "plugins/closed").mkdir(mode=0o700)
     project = on.new_project(lab_gateway, ["north"])
     _feeds(project, lab_gateway)
     try:
         yield project
     finally:
         core.write_bytes(before)
-        for name in (*PLUGINS, "late"):
+        for name in (*PLUGINS, "closed", "late"):
             shutil.rmtree(content / "plugins" / name, ignore_errors=True)
         (content / "advanced-cache.php").unlink()
         (root / "wp-includes/class-wp-cachee.php").unlink()
@@ -113,6 +114,7 @@ def test_each_risk_is_found_and_said_where(planned: tuple[str, dict[str, Any]]) 
         ("plugin.vulnerable", "plugins/holey-forms"), ("plugin.unlisted", f"plugins/{KEPT}"),
         ("plugin.changed", "plugins/checked"), ("core.changed", "WordPress"), ("core.unknown-file", "WordPress"),
         ("drop-in.unknown", "advanced-cache.php"), ("wordpress.old", "wordpress"),
+        ("code.unreadable", "plugins/closed"),
     ):  # fmt: skip
         assert (code, place) in found, sorted(found)
     assert found["core.changed", "WordPress"].endswith("wp-admin/about.php")
@@ -131,12 +133,13 @@ def test_every_item_has_a_destination_or_blocks(planned: tuple[str, dict[str, An
     assert choice["theme:twentytwentythree"]["choice"] == "moved"
     assert choice[f"plugin:{KEPT}"]["choice"] == "open"
     open_ = {key for key, one in choice.items() if one["choice"] == "open"}
-    assert open_ == {*(f"plugin:{name}" for name in PLUGINS), "drop-in:advanced-cache.php"}
+    assert open_ == {*(f"plugin:{name}" for name in (*PLUGINS, "closed")), "drop-in:advanced-cache.php"}
     asked = {one["place"] for one in kept["findings"] if one["code"] == "item.open"}
     assert asked == {key.replace(":", ":north:", 1) for key in open_}
     keeper = next(one for one in kept["items"] if one["name"] == KEPT)
     assert (keeper["data"]["title"], keeper["data"]["tables"]) == ("Mystery Keeper", ["mystery"])
-    assert "To be decided" in printed
+    line = next(line for line in printed.splitlines() if line.startswith('"plugin:north:stale-badges"'))
+    assert line.endswith("plugin.abandoned")
 
 
 def test_the_plan_is_refused_until_each_has_a_name_behind_it_and_then_carries_what_is_kept(
@@ -155,13 +158,14 @@ def test_the_plan_is_refused_until_each_has_a_name_behind_it_and_then_carries_wh
     assert held[f"plugin:north:{KEPT}"] == ("kept", "Bo Lind")
     chain = json.loads(troubled.green("verify-evidence", "--json"))
     drawn = [one["data"] for one in chain["receipts"] if one["step"] == "plan"][-1]
-    assert drawn["destinations"]["dropped"] == len(PLUGINS) + 2  # with the drop-in, Akismet and Acme Badges, but one
+    # But the one that is kept; with the closed folder, the drop-in, Akismet and Acme Badges.
+    assert drawn["destinations"]["dropped"] == len(PLUGINS) - 1 + 4
 
 
 def _decide(project: on.Project, printed: str) -> None:
     """Pastes the printed lines into crossdock.toml, filled in."""
     lines = [line for line in printed.partition("To be decided")[2].splitlines() if line.startswith('"')]
-    assert len(lines) == len(PLUGINS) + 1
+    assert len(lines) == len(PLUGINS) + 2
     filled = [
         line.replace("keep|replace|drop", "keep" if KEPT in line else "drop").replace('"..."', '"Bo Lind"')
         for line in lines
