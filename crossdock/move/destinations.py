@@ -50,10 +50,6 @@ class Destinations:
     def open(self) -> list[Item]:
         return [item for item, there in self.items if there.choice == "open"]
 
-    def choice(self, key: str) -> str:
-        """The choice for an item, '' where there is none of that key."""
-        return next((there.choice for item, there in self.items if item.key == key), "")
-
 
 def destinations(config: Config, items: Sequence[Item], known: Known) -> Destinations:
     """Exactly one destination for every item. What a rule of ours says of what the move itself carries holds whatever

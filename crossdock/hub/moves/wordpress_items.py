@@ -24,6 +24,7 @@ from crossdock.move import integrity
 from crossdock.move.code import CodeFacts, survey_code
 from crossdock.move.holdings import network_plugins, survey_holdings
 from crossdock.move.risks import Knowledge
+from crossdock.move.sessions import over
 from crossdock.move.survey import Source, SourceFacts
 from crossdock.move.wordpress_items import Found, inventory, tag_items
 from crossdock.wordpress.content_files import plugin_folder
@@ -98,12 +99,10 @@ def _source(
     config: Config, source: Source, facts: SourceFacts, hashed: Sequence[str], knowledge: Knowledge
 ) -> tuple[CodeFacts, Found]:
     code = survey_code(source.shell, facts.installation, hashed=hashed, core=True)
-    session = source.database.open_source()
-    try:
-        held = survey_holdings(session, facts)
-        everywhere = network_plugins(session, facts)
-    finally:
-        session.close()
+    held, everywhere = over(
+        source.database.open_source,
+        lambda session: (survey_holdings(session, facts), network_plugins(session, facts)),
+    )
     tags, told = _tags(config, facts)
     found = inventory(facts, code, held, knowledge, everywhere, tags)
     found.findings += told
