@@ -60,9 +60,8 @@ def _wordpress(item: Item, known: Known) -> Rule:
 
 def _theme(item: Item, known: Known) -> Rule | None:
     if item.name in known.themes.get(item.server, frozenset()):
-        return Rule(
-            "moved", "a store shows itself with it, or [files] themes names it: it is carried with the files", True
-        )
+        reason = "a store shows itself with it, or [files] themes names it: carried, unless the host has its own"
+        return Rule("moved", reason, True)
     if item.name.startswith("twenty") and not item.data.get("active"):
         return Rule("replaced", "a theme of WordPress's own, which no store uses: the host's WordPress has its own")
     return None

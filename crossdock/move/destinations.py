@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Literal
 
 from crossdock.core.config import Config, Decision
 from crossdock.core.evidence import Finding, Level
@@ -18,14 +19,15 @@ from crossdock.move.destination_rules import Known, ruled
 
 #: Who decides where a rule of ours does.
 RULE = "crossdock"
-CHOICES: dict[str, str] = {"keep": "kept", "replace": "replaced", "drop": "dropped"}
+CHOICES: dict[str, Literal["kept", "replaced", "dropped"]] = {"keep": "kept", "replace": "replaced", "drop": "dropped"}
 #: Kinds whose items come and go while stores are open: the plan holds them summed up by server.
 PASSING = frozenset({
     "cron-hook", "webhook", "api-key", "gateway", "licence", "account", "data",  # rows
     "peer", "port", "folder", "at", "firewall-rule", "page-cache",  # what a server has at one moment
 })  # fmt: skip
-#: Open items of one kind on one server beyond this many are asked about by one pattern.
-_ASKED_APART = 20
+#: Open items of one kind on one server beyond this many are asked about by one pattern; code rather one by one.
+_ASKED_APART, _CODE_ASKED_APART = 20, 200
+_CODE = ("plugin", "must-use", "drop-in", "theme")
 _NAMED = 5
 
 
@@ -114,13 +116,8 @@ def _decided(
         found.append(Finding("decision.ambiguous", Level.BLOCK, item.key, text, f'decide "{item.key}" by itself'))
         return Destination("open")
     one = given[keys[0]]
-    match CHOICES.get(one.choice):
-        case "kept":
-            return Destination("kept", one.by, one.reason)
-        case "replaced":
-            return Destination("replaced", one.by, one.reason)
-        case "dropped":
-            return Destination("dropped", one.by, one.reason)
+    if choice := CHOICES.get(one.choice):
+        return Destination(choice, one.by, one.reason)
     wrong = f'decision "{keys[0]}" says {one.choice}; possible: {", ".join(CHOICES)}'
     if all(told.text != wrong for told in found):
         found.append(Finding("decision.invalid", Level.BLOCK, str(config.path), wrong, "mend its choice"))
@@ -162,7 +159,7 @@ def _asked(config: Config, items: Sequence[Item]) -> list[Finding]:
         groups.setdefault((item.kind, item.server), []).append(item)
     found: list[Finding] = []
     for (kind, server), some in groups.items():
-        if len(some) <= _ASKED_APART:
+        if len(some) <= (_CODE_ASKED_APART if kind in _CODE else _ASKED_APART):
             found += [_question(config, item.key, item.key, _told(item)) for item in some]
             continue
         names = ", ".join(item.name for item in some[:_NAMED])

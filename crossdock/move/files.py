@@ -379,7 +379,7 @@ class _Sides:
                 Finding("file.conflict", Level.WARN, first.target, f"{text}; {named[0].server}'s is carried")
             ]
         kind, name = {"theme": "themes", "plugin": "plugins"}.get(first.kind, "must_use"), first.key.rpartition("/")[2]
-        way_out = f'name the one to carry in [files]: {kind} = ["{first.server}/{name}"]'
+        way_out = f'name the one to carry in [files]: {kind} = ["{first.server}/{name}"], and keep no other by decision'
         return None, [Finding("file.conflict", Level.FAIL, first.target, text, way_out)]
 
     def _is_the_targets(self, tree: Tree) -> Finding | None:

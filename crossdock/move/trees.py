@@ -154,6 +154,10 @@ def _left_code(files: Files, placed: Sequence[Placed], facts: SourceFacts, targe
         text = f"plugin {name} is {'active' if name in active else 'inactive'} here, not approved, and stays behind"
         way_out = f'where it is needed: [files] plugins = ["{name}"], or have the target install its own'
         yield Finding("file.plugin-unapproved", level, place, text, way_out)
+    for name in approved_for(code_of(placed, "plugin", "kept"), facts.server):
+        if name not in {plugin_folder(plugin) for plugin in facts.installation.plugins}:
+            text = f"plugin {name} is kept by decision, but no plugin's header is there: nothing is carried"
+            yield Finding("file.approved-absent", Level.WARN, f"{facts.server}: plugins/{name}", text)
     must_use = approved_for((*files.must_use, *code_of(placed, "must-use", "kept")), facts.server)
     for name in facts.installation.mu_plugins:
         if name in must_use or name in target.mu_plugins:

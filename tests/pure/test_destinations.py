@@ -188,6 +188,7 @@ def test_very_many_open_items_are_one_question_with_a_pattern() -> None:
     found = placing([*some, item("tag:north:UA-1-1")]).findings
     assert [one.place for one in found] == ["plugin:north:*", "tag:north:UA-1-1"]
     assert "5000 of them" in found[0].text
+    assert len(placing(some[:60]).findings) == 60  # so many a person can look at
     made = placing(some, {"plugin:north:*": "drop"})
     assert (blocks(made), made.used) == ({}, {"plugin:north:*"})
 

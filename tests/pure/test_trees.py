@@ -14,6 +14,7 @@ from crossdock.core.evidence import Finding, Level
 from crossdock.core.files import FILE, FOLDER, LINK, Entry, Listing, sane_mode, shown
 from crossdock.move import plan
 from crossdock.move.attachments import Attachments
+from crossdock.move.destinations import Placed
 from crossdock.move.trees import Tree, carried_link, contents, difference, of_the_target, plan_trees, stale, wanted
 from crossdock.wordpress.content_files import active_plugins, attached_files, is_code, is_silence, needed_themes
 
@@ -95,6 +96,25 @@ def test_an_inactive_plugin_is_only_mentioned_and_a_slip_in_a_name_is_told() -> 
         ("file.approved-absent", Level.WARN),
     }
     assert len(found) == 3
+
+
+def test_a_decision_carries_or_leaves_code_as_files_does() -> None:
+    plugins = {"acme/acme.php": "1", "hello.php": "1", "x/x.php": "1"}
+    sources = [source("north", plugins=plugins, mu_plugins=("brand.php", "old.php")), source("south")]
+    targets = [target(name) for name in ("staging", "production")]
+    choices = {"plugin:north:acme": "kept", "plugin:north:hello.php": "kept", "plugin:north:x": "dropped",
+               "plugin:north:gone": "kept", "must-use:north:brand.php": "kept", "must-use:north:lib": "kept",
+               "must-use:north:old.php": "replaced", "plugin:south:other": "kept"}  # fmt: skip
+    placed = [Placed(key, choice, "Ada") for key, choice in choices.items()]
+    drawn = plan.make(config(), sources, targets, placed)
+    made, found = plan_trees(config().files, drawn, "staging", sources, targets[0])
+    code = {tree.key: tree.only for tree in made if tree.kind in ("plugin", "must-use")}
+    assert code == {"north/plugin/acme": b"", "north/plugin/hello.php": b"hello.php",
+                    "north/must-use/brand.php": b"brand.php", "north/must-use/lib": b""}  # fmt: skip
+    told = {(one.code, one.place): one.text for one in found if one.place.startswith("north")}
+    assert told["file.plugin-unapproved", "north: plugins/x"] == "plugin x stays behind: dropped by Ada"
+    assert "replaced by Ada" in told["file.plugin-unapproved", "north: mu-plugins/old.php"]
+    assert ("file.approved-absent", "north: plugins/gone") in told
 
 
 # -- what is carried -------------------------------------------------------------------------------------------------
