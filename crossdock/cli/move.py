@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from crossdock.cli.assessment import print_surroundings, tell_stranger
 from crossdock.cli.console import (
     DEFAULT_CONFIG,
     RED,
@@ -63,20 +64,39 @@ def _move(kind: str, config: Path, subject: str = "") -> Iterator[Move]:
 
 
 @app.command("assess")
-def assess_command(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Survey both sides, read-only: servers, sites, tables, engines, charsets, binary log, users and their conflicts.
+def assess_command(
+    server: Annotated[
+        str, typer.Argument(metavar="[ssh://USER@HOST]", help="A server that no configuration knows yet.")
+    ] = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+    to: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Of such a server: where to keep the assessment.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Survey all servers, read-only: what lives on them, sites, tables, users, DNS, mail, certificates, costs.
 
-    Ends with exit code 4 while findings block; each names the decision it waits for.
+    Ends with exit code 4 while findings block; each names the decision it waits for. For a server that no configuration
+    knows, nothing is kept but what --out names.
 
     Example: crossdock move assess -c lumen/crossdock.toml
+
+    Example: crossdock move assess ssh://ada@shop.example:2222/var/www --out shop-assessment
     """
+    if server:
+        tell_stranger(server, to, as_json)
+        return
+    if to is not None:
+        raise typer.BadParameter("--out goes with ssh://USER@HOST: a project keeps its assessment in its state folder")
     with _move("assess", config) as moving:
         made = moving.assess()
     if as_json:
         print_json(made.as_json())
     else:
         print_assessment(made)
+        print_surroundings(made.around)
         print_findings(made.findings)
+        out.print(f"\nPage: {moving.config.state / 'assessment.html'}", markup=False)
     end_blocked(made.findings)
 
 

@@ -37,6 +37,11 @@ def findings(config: Config, sources: Sequence[SourceFacts], targets: Sequence[T
         found += _target(target, config.network.headroom)
     found += _across(sources)
     found += decisions.leftovers()
+    return in_order(found)
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """Blocks first."""
     order = list(Level)
     return sorted(found, key=lambda one: (order.index(one.level), one.code, one.place))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from crossdock.core.ports import Journal, JudgeFactory, Progress
 from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
 from crossdock.hub.moves.access import Access, shell
+from crossdock.hub.moves.assessment_page import write_page
 from crossdock.hub.moves.files import attachments, files_order
 from crossdock.hub.moves.redirects import Redirects
+from crossdock.hub.moves.surroundings import Surroundings, look_around_project
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
 from crossdock.move.files import FilesResult, carry, prove
@@ -39,6 +41,7 @@ class Assessment:
     sources: list[SourceFacts]
     targets: list[TargetFacts]
     findings: list[Finding]
+    around: Surroundings = field(default_factory=Surroundings)
 
     def as_json(self) -> dict[str, Any]:
         """The facts and findings for programs; people only as counts."""
@@ -51,7 +54,7 @@ class Assessment:
             }
         facts["conflicts"] = assess.conflicts(self.sources)
         facts["findings"] = [one.as_json() for one in self.findings]
-        return facts
+        return facts | self.around.as_json()
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,15 @@ class Move:
     def assess(self) -> Assessment:
         """Surveys both sides; keeps the findings and assessment.json."""
         sources, targets = self.access.survey()
-        found = assess.findings(self.config, sources, targets)
-        made = Assessment(sources, targets, found)
+        around = look_around_project(self.config, self.access.sources, sources)
+        found = assess.in_order([*assess.findings(self.config, sources, targets), *around.findings])
+        made = Assessment(sources, targets, found, around)
         for one in found:
             self.journal.finding(one, step="assess")
         _write(self.config.state / "assessment.json", made.as_json())
+        write_page(self.config.state / "assessment.html", self.config.project.name, made.as_json())
         levels = {str(level): sum(one.level is level for one in found) for level in Level}
-        data = {"facts": assess.facts_digest(sources, targets), "findings": levels}
+        data = {"facts": assess.facts_digest(sources, targets), "findings": levels, **around.figures()}
         self.journal.receipt("assess", self.config.project.name, data)
         return made
 
