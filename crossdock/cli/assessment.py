@@ -11,10 +11,10 @@ from crossdock.hub.moves.surroundings import Surroundings
 _SHOWN_OF_A_KIND = 3
 
 
-def tell_stranger(server: str, to: Path | None, as_json: bool) -> None:
+def tell_stranger(server: str, ssh_config: Path | None, to: Path | None, as_json: bool) -> None:
     """Assesses a server by its address alone, prints it, and keeps it where `to` says."""
     with err.status(f"Looking at {server}, and around it"):
-        made = assess_stranger(server)
+        made = assess_stranger(server, ssh_config)
     if to is not None:
         made.keep(to)
     if as_json:

@@ -72,6 +72,9 @@ def assess_command(
     to: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Of such a server: where to keep the assessment.")
     ] = None,
+    ssh_config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of such a server: the OpenSSH configuration, as in ssh -F.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Survey all servers, read-only: what lives on them, sites, tables, users, DNS, mail, certificates, costs.
@@ -84,10 +87,10 @@ def assess_command(
     Example: crossdock move assess ssh://ada@shop.example:2222/var/www --out shop-assessment
     """
     if server:
-        tell_stranger(server, to, as_json)
+        tell_stranger(server, ssh_config, to, as_json)
         return
-    if to is not None:
-        raise typer.BadParameter("--out goes with ssh://USER@HOST: a project keeps its assessment in its state folder")
+    if to is not None or ssh_config is not None:
+        raise typer.BadParameter("--out and --ssh-config go with ssh://USER@HOST: crossdock.toml says both of a project")
     with _move("assess", config) as moving:
         made = moving.assess()
     if as_json:

@@ -47,7 +47,7 @@ def write_config(
     parts.append('[policies]\npeople = "merge-by-email"\npassword = "first-store"\n')
     # Nobody else uses these servers: a real host is asked more slowly.
     parts.append("[policies.replay]\nrequests_per_second = 60\nconcurrency = 6\n")
-    parts.append(f"[survey]\nfolder_seconds = 2\n\n[dns]\nresolvers = [{_text(resolver)}]\n")
+    parts.append(f"[survey]\nfolder_seconds = 1\n\n[dns]\nresolvers = [{_text(resolver)}]\n")
     parts += [files_settings()] if decisions else []
     parts.append("[decisions]\n" + "".join(_decision(key, answer) for key, answer in decisions.items()))
     path = folder / "crossdock.toml"

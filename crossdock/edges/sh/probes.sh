@@ -23,25 +23,27 @@ bounded() { if has head; then head -c "$1"; else cat; fi; }
 # readable FOLDER...: a pattern finds nothing in a folder that can't be read, so it is told.
 readable() {
   readable_status=0
-  for f; do [ ! -d "$f" ] || [ -r "$f" ] || { printf "%s can't be read\n" "$f" >&2; readable_status=1; }; done
+  for one_folder; do
+    [ ! -d "$one_folder" ] || [ -r "$one_folder" ] || { printf "%s can't be read\n" "$one_folder" >&2; readable_status=1; }
+  done
   return $readable_status
 }
 
 # files FILE...: the content of those that are there, each behind its name.
 files() {
   files_status=0
-  for f; do
-    [ -f "$f" ] || continue
-    printf '\n%s f %s\0' "$N" "$f"
-    if has head; then T 5 head -c "$FILE_BYTES" -- "$f" || files_status=1; else T 5 cat -- "$f" || files_status=1; fi
+  for one_file; do
+    [ -f "$one_file" ] || continue
+    printf '\n%s f %s\0' "$N" "$one_file"
+    if has head; then T 5 head -c "$FILE_BYTES" -- "$one_file" || files_status=1; else T 5 cat -- "$one_file" || files_status=1; fi
   done
   return $files_status
 }
 
 # Whether a program of this name runs, as far as this account may see.
 runs() {
-  for f in /proc/[0-9]*/comm; do
-    { read -r comm <"$f" && [ "$comm" = "$1" ] && return 0; } 2>/dev/null
+  for one_comm in /proc/[0-9]*/comm; do
+    { read -r comm <"$one_comm" && [ "$comm" = "$1" ] && return 0; } 2>/dev/null
   done
   return 1
 }

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import django
+from django.apps import apps
 from django.template import Context, Engine
 from django.utils.safestring import mark_safe
 
@@ -41,6 +43,8 @@ def write_page(path: Path, title: str, assessment: Mapping[str, Any]) -> None:
 
 def page(title: str, assessment: Mapping[str, Any]) -> str:
     """One HTML document with its stylesheet in it."""
+    if not apps.ready:
+        django.setup()
     engine = Engine(dirs=[str(_TEMPLATES)])
     found: Sequence[Json] = assessment.get("findings", [])
     costs = assessment.get("costs") or {}

@@ -88,10 +88,10 @@ def parse_stranger(url: str) -> Stranger:
     return Stranger(host, destination, parts.path.rstrip("/"))
 
 
-def assess_stranger(url: str) -> StrangersAssessment:
-    """Looks at it and around it. Errors: ConfigError (no address), AccessError (it can't be reached)."""
+def assess_stranger(url: str, ssh_config: Path | None = None) -> StrangersAssessment:
+    """Looks at it and around it; `ssh_config` as in ssh -F. Errors: ConfigError (no address), AccessError (it can't be reached)."""
     stranger = parse_stranger(url)
-    shell = SshHost(stranger.name, stranger.destination)
+    shell = SshHost(stranger.name, stranger.destination, str(ssh_config) if ssh_config else None)
     shell.run(["true"], timeout_seconds=30, check=False)
     around = look_around([Spot(stranger.name, shell, stranger.root)], Settings())
     seen = around.seen.get(stranger.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from ipaddress import ip_address
@@ -32,6 +32,7 @@ from crossdock.move.items import items
 from crossdock.move.survey import Source, SourceFacts, other_databases
 
 _MOST_NAMES = 60
+_AT_ONCE = 8
 _PATIENCE_SECONDS = 8.0
 
 
@@ -144,44 +145,68 @@ def look_around(spots: Sequence[Spot], settings: Settings) -> Surroundings:
     """Asks everything at once, and never fails for one server: what could not be read is a finding."""
     began = time.monotonic()
     made = Surroundings()
-    with ThreadPoolExecutor(len(spots) + max(1, len(settings.clouds))) as pool:
+    with ThreadPoolExecutor(len(spots) + len(settings.clouds) + _AT_ONCE) as pool:
         servers = {spot.name: pool.submit(_observed, spot, settings.folder_seconds) for spot in spots}
         clouds = [pool.submit(one.facts) for one in settings.clouds]
-        for spot in spots:
-            seen, found = servers[spot.name].result()
+        # Names that are known beforehand are asked about while the servers look at themselves.
+        outside = None if any(spot.domains is None for spot in spots) else _Outside.begin(pool, spots, settings)
+        for name, job in servers.items():
+            seen, found = job.result()
             made.findings += found
             if seen:
-                made.seen[spot.name] = seen
+                made.seen[name] = seen
+        outside = outside or _Outside.begin(
+            pool, [replace(spot, domains=_names(spot, made.seen.get(spot.name))) for spot in spots], settings
+        )
         facts = [job.result() for job in clouds]
-    spots = [replace(spot, domains=_domains(spot, made.seen.get(spot.name))) for spot in spots]
-    names = list(dict.fromkeys(domain for spot in spots for domain in spot.domains or ()))
-    told = _dns(names, made, settings)
-    own = _addresses(spots, made.seen, told)
-    found_items = [
-        *_server_items(spots, made, told),
-        *dns.items(names, told),
-        *_fronts(spots, made),
-        *_clouds(facts, own, made),
-    ]
-    by_domain = {
+        _put_together(made, outside, facts, settings)
+    made.seconds = time.monotonic() - began
+    return made
+
+
+@dataclass(frozen=True)
+class _Outside:
+    """What is asked about the names of servers, on its way."""
+
+    spots: Sequence[Spot]
+    names: Sequence[str]
+    dns: Future[dict[tuple[str, str], DnsAnswer]]
+    fronts: Sequence[Future[_Front]]
+
+    @classmethod
+    def begin(cls, pool: Executor, spots: Sequence[Spot], settings: Settings) -> _Outside:
+        names = list(dict.fromkeys(domain for spot in spots for domain in spot.domains or ()))
+        asked = pool.submit(DnsResolver(settings.resolvers).ask, dns.questions(names, settings.selectors))
+        fronts = [pool.submit(_front, spot, domain) for spot in spots for domain in spot.domains or ()]
+        return cls(spots, names, asked, fronts)
+
+
+def _put_together(made: Surroundings, outside: _Outside, facts: Sequence[CloudFacts], settings: Settings) -> None:
+    spots, told = outside.spots, outside.dns.result()
+    pointers = dns.pointers(peer for seen in made.seen.values() for peer in seen.peers)
+    named = DnsResolver(settings.resolvers).ask(list(pointers.values())) if pointers else {}
+    made.items = items(
+        _server_items(spots, made, named),
+        dns.items(outside.names, told),
+        _fronts([job.result() for job in outside.fronts], made),
+        _clouds(facts, _addresses(spots, made.seen, told), made),
+    )
+    own = {
         domain: made.seen[spot.name].addresses
         for spot in spots
         if spot.name in made.seen
         for domain in spot.domains or ()
     }
-    made.findings += (
-        dns.findings(
-            names, told, selectors=settings.selectors, ttl_high_seconds=settings.ttl_high_seconds, own=by_domain
-        )
-        if names
-        else ()
+    made.findings += dns.findings(
+        outside.names,
+        told,
+        selectors=settings.selectors,
+        ttl_high_seconds=settings.ttl_high_seconds,
+        own=own,
     )
-    made.items = items(found_items)
     things = [thing for one in facts for thing in one.things]
     if settings.prices.servers or settings.prices.host is not None or things:
         made.costs = cloud.costs(settings.prices, [spot.name for spot in spots], things)
-    made.seconds = time.monotonic() - began
-    return made
 
 
 def _observed(spot: Spot, folder_seconds: int) -> tuple[Observed | None, list[Finding]]:
@@ -202,19 +227,13 @@ def parse_hosts(nginx: Probed, apache: Probed) -> tuple[VirtualHost, ...]:
     return (*nginx_hosts(text), *apache_hosts(files))
 
 
-def _domains(spot: Spot, seen: Observed | None) -> tuple[str, ...]:
+def _names(spot: Spot, seen: Observed | None) -> tuple[str, ...]:
+    """The names that its web server answers to, of a name and its www the one that has no www."""
     if spot.domains is not None:
         return spot.domains
     names = [name for name in (seen.names if seen else ()) if "." in name and not set(name) & set("*~^$()")]
     paired = {dns.twin(name) for name in names if name.startswith("www.")}
     return tuple(name for name in names if name not in paired)[:_MOST_NAMES]
-
-
-def _dns(names: Sequence[str], made: Surroundings, settings: Settings) -> dict[tuple[str, str], DnsAnswer]:
-    """Answers for the stores' names, and for the addresses of peers."""
-    wanted = dns.questions(names, settings.selectors)
-    wanted += dns.pointers(peer for seen in made.seen.values() for peer in seen.peers).values()
-    return DnsResolver(settings.resolvers).ask(wanted) if wanted else {}
 
 
 def _server_items(
@@ -271,12 +290,7 @@ class _Front:
     problem: str = ""
 
 
-def _fronts(spots: Sequence[Spot], made: Surroundings) -> Iterator[Item]:
-    asked = [(spot, domain) for spot in spots for domain in spot.domains or ()]
-    if not asked:
-        return
-    with ThreadPoolExecutor(min(8, len(asked))) as pool:
-        found = list(pool.map(lambda one: _front(*one), asked))
+def _fronts(found: Sequence[_Front], made: Surroundings) -> Iterator[Item]:
     for one in found:
         made.findings += front.front_findings(one.domain, one.headers, one.problem)
         yield from front.front_items(one.server, one.domain, one.status, one.headers)

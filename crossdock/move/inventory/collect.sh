@@ -71,13 +71,13 @@ p_apache() {
   files /etc/apache2/apache2.conf /etc/apache2/sites-enabled/* /etc/httpd/conf/httpd.conf /etc/httpd/conf.d/*.conf
 }
 
-# Versions as the programs tell them; a web server that is not on the path is found by its port.
+# Versions of what runs, as the programs tell them; a program that is not on the path is found by its port.
 p_versions() {
   for f in nginx apache2 httpd; do
-    has "$f" && printf '%s=%s\n' "$f" "$(T 5 "$f" -v 2>&1 | bounded 300 | tr '\n' ' ')"
+    runs "$f" && has "$f" && printf '%s=%s\n' "$f" "$(T 5 "$f" -v 2>&1 | bounded 300 | tr '\n' ' ')"
   done
   for f in mariadbd mysqld redis-server varnishd memcached; do
-    has "$f" && printf '%s=%s\n' "$f" "$(T 5 "$f" -V 2>&1 | bounded 300 | tr '\n' ' ')"
+    runs "$f" && has "$f" && printf '%s=%s\n' "$f" "$(T 5 "$f" -V 2>&1 | bounded 300 | tr '\n' ' ')"
   done
   return 0
 }
@@ -170,7 +170,7 @@ p_firewall() {
 p_hosts() { while read -r line; do printf '%s\n' "$line"; done </etc/hosts; }
 
 p_containers() {
-  has docker || return 3
+  has docker && runs dockerd || return 3
   T 8 docker ps --no-trunc --format '{{.Names}}	{{.Image}}	{{.Ports}}'
 }
 
