@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from crossdock.cli.access import access_command
 from crossdock.cli.assessment import print_surroundings, tell_stranger
 from crossdock.cli.console import (
     DEFAULT_CONFIG,
@@ -36,6 +37,7 @@ from crossdock.move.validate import Result
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(redirects_app, name="redirects")
+app.command("access")(access_command)
 
 _STEPS = ("copy", "files", "validate")
 _UNTIL = tuple(f"{step} {environment}" for environment in ("staging", "production") for step in _STEPS)
@@ -90,7 +92,9 @@ def assess_command(
         tell_stranger(server, ssh_config, to, as_json)
         return
     if to is not None or ssh_config is not None:
-        raise typer.BadParameter("--out and --ssh-config go with ssh://USER@HOST: crossdock.toml says both of a project")
+        raise typer.BadParameter(
+            "--out and --ssh-config go with ssh://USER@HOST: crossdock.toml says both of a project"
+        )
     with _move("assess", config) as moving:
         made = moving.assess()
     if as_json:

@@ -152,6 +152,7 @@ class Policies(Model):
     )
     limits: Limits = Field(default_factory=Limits, description="workers and chunk_rows")
     replay: Replay = Field(default_factory=Replay, description="how fast addresses are asked")
+    access_days: Positive = Field(default=7, description="days until an access that is missing is due")
 
 
 class Files(Model):

@@ -71,7 +71,6 @@ Region = Annotated[Text, StringConstraints(pattern=r"^[a-z]{2}(?:-[a-z]+)+-\d$")
 
 class Survey(Model):
     folder_seconds: Positive = Field(default=10, description="seconds that measuring folders may take on each server")
-    access_days: Positive = Field(default=7, description="days until an access that is missing is due")
 
 
 class Dns(Model):

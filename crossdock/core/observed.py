@@ -130,3 +130,7 @@ class Cloud(Protocol):
     def facts(self) -> CloudFacts:
         """All regions that are named. Never raises for one that can't be read."""
         ...
+
+    def problem(self) -> str:
+        """Why the account can't be read at all; empty where it can."""
+        ...

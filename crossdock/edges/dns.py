@@ -30,7 +30,7 @@ class DnsResolver:
     _system: str = field(default="/etc/resolv.conf", repr=False)
 
     def ask(self, questions: Sequence[tuple[str, str]]) -> dict[tuple[str, str], DnsAnswer]:
-        """One answer for each question, many at once. When the first ones all time out, the others are not waited for."""
+        """One answer for each question, many at once. When the first all time out, the others are not waited for."""
         try:
             resolver = self._resolver()
         except (dns.exception.DNSException, OSError, ValueError) as error:

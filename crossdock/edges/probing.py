@@ -1,9 +1,9 @@
-"""A script of small read-only probes on a server, over one SSH session: what fails, is missing or hangs costs only itself.
+"""A script of small read-only probes on a server, over SSH: what fails, is missing or hangs costs only itself.
 
-The script goes to `sh -s` by standard input, as root where sudo asks for no password. Each probe's output stands between
-marks that hold a random number of ours, so neither a login's greeting nor a file's name can pass for one. A probe that
-outlives even `timeout` (a process that waits for a dead disk can't be killed) is left behind: the session is given up, and
-another goes on with those that follow.
+The script goes to `sh -s` by standard input, as root where sudo asks for no password. Each probe's output stands
+between marks that hold a random number of ours, so neither a login's greeting nor a file's name can pass for one. A
+probe that outlives even `timeout` (a process that waits for a dead disk can't be killed) is left behind: the session is given up,
+and another goes on with those that follow.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ class ScriptProber:
             complaints.seek(0)
             said = complaints.read(_MOST_COMPLAINTS)
         made = _parsed(out, said, mark.encode(), names)
-        if not made.answers and not made.stuck and not is_silent:
-            if failure := self.ssh.failure(process.returncode, said):
-                raise failure
+        is_empty = not made.answers and not made.stuck and not is_silent
+        if is_empty and (failure := self.ssh.failure(process.returncode, said)):
+            raise failure
         if is_silent:
             made.why = f"hung: nothing came for {silence_seconds:g} s"
         return made
@@ -188,7 +188,7 @@ def _parsed(out: bytes, complaints: bytes, mark: bytes, names: Sequence[str]) ->
 
 
 def _frames(text: bytes, mark: bytes) -> Iterator[tuple[str, str, bytes]]:
-    """(kind, word, what follows) of each mark; first ('', '', what stands before any). A file's name is in what follows."""
+    """(kind, word, what follows) of each mark; first ('', '', what stands before any). A file's name follows, too."""
     first, *others = text.split(b"\n" + mark + b" ")
     yield "", "", first
     for one in others:

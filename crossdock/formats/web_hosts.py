@@ -14,7 +14,8 @@ _MOST_HOSTS = 500
 
 
 def nginx_hosts(text: str) -> tuple[VirtualHost, ...]:
-    """From what `nginx -T` prints, or files behind `# configuration file NAME:` lines. What can't be read is left out."""
+    """From what `nginx -T` prints, or files behind `# configuration file NAME:` lines. What can't be read is left
+    out."""
     found = (_nginx_host(one) for tree in nginx_trees(text) for one in _servers(tree))
     return tuple(host for host, _ in zip(found, range(_MOST_HOSTS), strict=False))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -91,7 +90,7 @@ class Dns(Part):
         fresh = self._zone.with_suffix(".new")
         fresh.write_text(json.dumps(found), encoding="utf-8")
         fresh.chmod(0o644)
-        os.replace(fresh, self._zone)
+        fresh.replace(self._zone)
 
     def _end_of(self, alias: Records, kind: str) -> Records | None:
         return self._records.get((alias.values[0].rstrip(".").lower(), kind))
@@ -120,8 +119,8 @@ def _value(kind: str, value: str) -> str:
 
 
 def store_records(stores: Mapping[str, Sequence[str]]) -> list[Records]:
-    """What the lab's companies have published: `stores` maps a server to its address and its domains. Unlike each other,
-    and with the usual sins: long TTLs, no SPF, two SPF records, a DMARC that only watches."""
+    """What the lab's companies have published: `stores` maps a server to its address and its domains. Unlike each
+    other, and with the usual sins: long TTLs, no SPF, two SPF records, a DMARC that only watches."""
     found: list[Records] = []
     for server, (address, *domains) in stores.items():
         long = 86_400 if server == "north" else 600

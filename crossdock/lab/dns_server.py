@@ -1,8 +1,8 @@
-"""Answers DNS questions from a file of ready-made answers, by UDP and TCP. Standard library only, because the lab runs a
-copy of this file as another account with the system's Python.
+"""Answers DNS questions from a file of ready-made answers, by UDP and TCP. Standard library only, because the lab runs
+a copy of this file as another account with the system's Python.
 
-Arguments: address, port, file. The file is JSON: {"name": {"TYPE number": answer's wire form without its ID, in hex}}. It is
-read again whenever it changes. A name that is not in it does not exist; a type that is not in it has no records.
+Arguments: address, port, file. The file is JSON: {"name": {"TYPE number": answer's wire form without its ID, in hex}}.
+It is read again whenever it changes. A name that is not in it does not exist; a type that is not in it has no records.
 """
 
 from __future__ import annotations

@@ -21,10 +21,12 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _MOST_FINDINGS = 2000
 #: Kinds in the order in which a person asks for them: (title, what it says, kinds).
 SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("Servers", "What the stores run on today.", ("server", "web-server", "program", "php", "php-pool", "disk", "volume")),
+    ("Servers", "What the stores run on today.", ("server", "web-server", "program", "php", "php-pool", "disk",
+     "volume")),
     ("Sites", "What answers to visitors, and what stands before it.", ("vhost", "wordpress", "install", "container",
      "certificate", "cdn", "page-cache", "cache", "header-rules")),
-    ("WordPress", "What the stores are made of.", ("plugin", "mu-plugin", "theme", "drop-in", "core", "uploads", "media", "tag")),
+    ("WordPress", "What the stores are made of.", ("plugin", "mu-plugin", "theme", "drop-in", "core", "uploads",
+     "media", "tag")),
     ("Business", "What the stores' trade hangs on.", ("gateway", "webhook", "api-key", "licence", "account", "data")),
     ("Work", "What the servers do by themselves.", ("timer", "cron", "at", "cron-hook")),
     ("Files and databases", "What else lies there.", ("folder", "database")),

@@ -89,7 +89,9 @@ def parse_stranger(url: str) -> Stranger:
 
 
 def assess_stranger(url: str, ssh_config: Path | None = None) -> StrangersAssessment:
-    """Looks at it and around it; `ssh_config` as in ssh -F. Errors: ConfigError (no address), AccessError (it can't be reached)."""
+    """Looks at it and around it; `ssh_config` as in ssh -F.
+
+    Errors: ConfigError (no address), AccessError (it can't be reached)."""
     stranger = parse_stranger(url)
     shell = SshHost(stranger.name, stranger.destination, str(ssh_config) if ssh_config else None)
     shell.run(["true"], timeout_seconds=30, check=False)

@@ -63,7 +63,7 @@ class Settings:
 
 @dataclass
 class Surroundings:
-    """What was found. `load`: by server, seconds here and processor seconds there. `costs`: {} where nothing is known."""
+    """What was found. `load`: by server, seconds here and processor seconds there. `costs`: {} where none are known."""
 
     items: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -19,42 +19,12 @@ _FULL_SHARE = 0.9
 _MOST = 400
 # What the filesystem hierarchy standard gives every server; what is in them belongs to the system, not to the stores.
 SYSTEM_FOLDERS = frozenset(
-    [
-        "/bin",
-        "/boot",
-        "/dev",
-        "/etc",
-        "/home",
-        "/lib",
-        "/lib32",
-        "/lib64",
-        "/libx32",
-        "/lost+found",
-        "/media",
-        "/mnt",
-        "/opt",
-        "/proc",
-        "/run",
-        "/sbin",
-        "/srv",
-        "/sys",
-        "/tmp",
-        "/usr",
-        "/var",
-        "/var/www",
-        "/var/cache",
-        "/var/lib",
-        "/var/local",
-        "/var/lock",
-        "/var/log",
-        "/var/mail",
-        "/var/opt",
-        "/var/run",
-        "/var/spool",
-        "/var/tmp",
-        "/var/backups",
-        "/snap",
-    ]
+    f"/{name}"
+    for names in (
+        "bin boot dev etc home lib lib32 lib64 libx32 lost+found media mnt opt proc run sbin snap srv sys tmp usr var",
+        "var/backups var/cache var/lib var/local var/lock var/log var/mail var/opt var/run var/spool var/tmp var/www",
+    )
+    for name in names.split()
 )
 
 
@@ -79,7 +49,7 @@ class Mount:
 
 
 def mounts(table: Probed, space: Probed) -> list[Mount]:
-    """The mounts that hold files, with their space. A system's own and what is mounted over single files are left out."""
+    """The mounts that hold files, with their space; without a system's own and what is mounted over single files."""
     told = dict(_space(one) for one in records(space.out) if b"\n" in one)
     found: dict[str, Mount] = {}
     for line in table.out.decode("utf-8", "replace").splitlines():

@@ -12,16 +12,17 @@ from crossdock.move.inventory.words import masked, plain
 # (header, pattern, who): the first header that fits names a CDN; caches are told beside it.
 _CDNS = (
     ("cf-ray", ".", "Cloudflare"), ("server", "cloudflare", "Cloudflare"), ("x-amz-cf-id", ".", "Amazon CloudFront"),
-    ("x-served-by", r"cache-\w+", "Fastly"), ("x-fastly-request-id", ".", "Fastly"), ("x-akamai-transformed", ".", "Akamai"),
-    ("server", "akamai", "Akamai"), ("x-sucuri-id", ".", "Sucuri"), ("x-iinfo", ".", "Imperva"), ("x-cdn", "imperva|incapsula", "Imperva"),
-    ("server", "bunnycdn", "bunny.net"), ("cdn-pullzone", ".", "bunny.net"), ("x-azure-ref", ".", "Azure Front Door"),
-    ("server", "keycdn", "KeyCDN"), ("x-edge-location", ".", "KeyCDN"), ("x-hw", ".", "StackPath"), ("via", "google", "Google Cloud CDN"),
-    ("x-kinsta-cache", ".", "Kinsta"), ("x-qc-pop", ".", "QUIC.cloud"),
+    ("x-served-by", r"cache-\w+", "Fastly"), ("x-fastly-request-id", ".", "Fastly"), ("server", "akamai", "Akamai"),
+    ("x-akamai-transformed", ".", "Akamai"), ("x-sucuri-id", ".", "Sucuri"), ("x-iinfo", ".", "Imperva"),
+    ("x-cdn", "imperva|incapsula", "Imperva"), ("server", "bunnycdn", "bunny.net"), ("cdn-pullzone", ".", "bunny.net"),
+    ("x-azure-ref", ".", "Azure Front Door"), ("server", "keycdn", "KeyCDN"), ("x-edge-location", ".", "KeyCDN"),
+    ("x-hw", ".", "StackPath"), ("via", "google", "Google Cloud CDN"), ("x-kinsta-cache", ".", "Kinsta"),
+    ("x-qc-pop", ".", "QUIC.cloud"),
 )  # fmt: skip
 _CACHES = (
-    ("x-varnish", "Varnish"), ("x-litespeed-cache", "LiteSpeed"), ("x-cache", "a page cache"), ("x-fastcgi-cache", "nginx"),
-    ("x-proxy-cache", "nginx"), ("x-wp-cf-super-cache", "a plugin with Cloudflare"), ("x-rocket-nginx-serving-static", "WP Rocket"),
-    ("wp-super-cache", "WP Super Cache"), ("x-powered-by", ""),
+    ("x-varnish", "Varnish"), ("x-litespeed-cache", "LiteSpeed"), ("x-cache", "a page cache"),
+    ("x-fastcgi-cache", "nginx"), ("x-proxy-cache", "nginx"), ("x-wp-cf-super-cache", "a plugin with Cloudflare"),
+    ("x-rocket-nginx-serving-static", "WP Rocket"), ("wp-super-cache", "WP Super Cache"),
 )  # fmt: skip
 _RULES = ("strict-transport-security", "content-security-policy", "x-frame-options", "permissions-policy")
 
@@ -36,7 +37,7 @@ def front_items(server: str, domain: str, status: int, headers: Mapping[str, str
         yield Item("cdn", server, f"{domain}: {who}", text, {"domain": domain, "cdn": who})
     for header, who in _CACHES:
         value = plain(masked(headers.get(header, "")))[:100]
-        if value and who:
+        if value:
             text = f"{who} keeps pages ({header}: {value})"
             yield Item("page-cache", server, f"{domain}: {header}", text, {"domain": domain, "header": header})
     rules = [name for name in _RULES if name in headers]

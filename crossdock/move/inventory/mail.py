@@ -13,8 +13,8 @@ from crossdock.move.inventory.words import key_values, masked, plain
 
 #: Names under which the usual senders publish their keys.
 SELECTORS = (
-    "default", "google", "selector1", "selector2", "k1", "k2", "k3", "s1", "s2", "mail", "dkim", "smtp", "mandrill", "mxvault",
-    "zoho", "fm1", "pm", "brevo1", "mte1",
+    "default", "google", "selector1", "selector2", "k1", "k2", "k3", "s1", "s2", "mail", "dkim", "smtp", "mandrill",
+    "mxvault", "zoho", "fm1", "pm", "brevo1", "mte1",
 )  # fmt: skip
 _MOST_LOOKUPS = 10
 _LOOKS_UP = re.compile(r"^[+?~-]?(?:include:|a(?::|/|$)|mx(?::|/|$)|ptr(?::|$)|exists:|redirect=)", re.IGNORECASE)

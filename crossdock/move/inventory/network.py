@@ -19,11 +19,15 @@ _EPHEMERAL = 32768
 _LISTENING = "0A"
 _MOST = 300
 _CACHES = {
-    "redis-server": "redis", "valkey-server": "valkey", "keydb-server": "keydb", "memcached": "memcached", "varnishd": "varnish",
+    "redis-server": "redis", "valkey-server": "valkey", "keydb-server": "keydb", "memcached": "memcached",
+    "varnishd": "varnish",
 }  # fmt: skip
 _CACHE_PORTS = {6379: "redis", 11211: "memcached", 6081: "varnish"}
-_LOCAL_NAMES = frozenset({"localhost", "ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes",
-                          "ip6-allrouters", "localhost.localdomain"})  # fmt: skip
+_LOCAL_NAMES = frozenset(
+    f"{before}{name}"
+    for before, names in (("ip6-", "localhost loopback localnet mcastprefix allnodes allrouters"), ("", "localhost"))
+    for name in names.split()
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Observes one server by its probes, in two sessions: the second asks about what the web server's configuration names."""
+"""Observes one server by its probes, in two sessions: the second asks about what the web server's settings name."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from crossdock.move.inventory.network import Peer, Port
 from crossdock.move.inventory.words import key_values, plain
 
 FIRST = (
-    "system", "mounts", "space", "blocks", "ports", "sockets", "peers", "programs", "nginx", "apache", "versions", "php",
-    "fpm", "pools", "timers", "own_crontab", "crontabs", "cron_scripts", "at", "mail", "firewall", "hosts", "containers",
-    "databases", "folders",
+    "system", "mounts", "space", "blocks", "ports", "sockets", "peers", "programs", "nginx", "apache", "versions",
+    "php", "fpm", "pools", "timers", "own_crontab", "crontabs", "cron_scripts", "at", "mail", "firewall", "hosts",
+    "containers", "databases", "folders",
 )  # fmt: skip
 SECOND = ("certificates", "installs", "sizes")
 _SILENCE_SECONDS = 45
@@ -32,8 +32,8 @@ ParseHosts = Callable[[Probed, Probed], tuple[VirtualHost, ...]]
 
 @dataclass(frozen=True)
 class Observed:
-    """What the probes of one server told. `seconds` here, `cpu_seconds` there (the least: what was left behind hanging is
-    not in it)."""
+    """What the probes of one server told. `seconds` here, `cpu_seconds` there (the least: what was left behind hanging
+    is not in it)."""
 
     server: str
     answers: dict[str, Probed] = field(repr=False)

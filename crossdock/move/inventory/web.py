@@ -42,8 +42,8 @@ def vhost_items(server: str, hosts: Sequence[VirtualHost]) -> Iterator[Item]:
         name = host.names[0] if host.names else f"(default) {' '.join(host.listens)}"
         what = host.root or (f"proxies to {', '.join(host.upstreams)}" if host.upstreams else "redirects")
         data = {
-            "names": list(host.names), "root": host.root, "listens": list(host.listens), "upstreams": list(host.upstreams),
-            "certificates": list(host.certificates), "file": host.place,
+            "names": list(host.names), "root": host.root, "listens": list(host.listens),
+            "upstreams": list(host.upstreams), "certificates": list(host.certificates), "file": host.place,
         }  # fmt: skip
         yield Item("vhost", server, plain(name), plain(f"{' '.join(host.names) or 'any name'}: {masked(what)}"), data)
 

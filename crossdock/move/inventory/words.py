@@ -31,7 +31,7 @@ _SECRETS = (
     (re.compile(r"(?<=\s)((?:-u|--user)[\s=]*[^\s:]+:)\S+"), rf"\1{_HIDDEN}"),
     (re.compile(r"(authorization:\s*\w+\s+)[^\s\"']+", re.IGNORECASE), rf"\1{_HIDDEN}"),
     # A long word of hex or base64 is more often a key than a name.
-    (re.compile(r"(?<![\w/.-])(?=[A-Za-z0-9+_-]*\d)(?=[A-Za-z0-9+_-]*[A-Za-z])[A-Za-z0-9+_-]{32,}={0,2}(?![\w/.-])"), _HIDDEN),
+    (re.compile(r"(?<![\w/.-])(?=[\w+-]*\d)(?=[\w+-]*[A-Za-z])[\w+-]{32,}={0,2}(?![\w/.-])", re.ASCII), _HIDDEN),
     # Personal data: a person's address
     (re.compile(r"[\w.+-]+@(?=[\w-]+\.[\w.-]+)"), f"{_HIDDEN}@"),
 )  # fmt: skip
