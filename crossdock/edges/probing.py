@@ -2,8 +2,8 @@
 
 The script goes to `sh -s` by standard input, as root where sudo asks for no password. Each probe's output stands
 between marks that hold a random number of ours, so neither a login's greeting nor a file's name can pass for one. A
-probe that outlives even `timeout` (a process that waits for a dead disk can't be killed) is left behind: the session is given up,
-and another goes on with those that follow.
+probe that outlives even `timeout` (a process that waits for a dead disk can't be killed) is left behind: the session is
+given up, and another goes on with those that follow.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 
@@ -27,6 +28,7 @@ _MOST_BYTES = 64 << 20
 _MOST_COMPLAINTS = 1 << 20
 _PROBE_BYTES = 1 << 20
 _PIECE_BYTES = 256 << 10
+_GOODBYE_SECONDS = 10
 _MISSING, _ABSENT, _LATE = 127, 3, (124, 137)
 _TIMES = re.compile(rb"(\d+)m([\d.]+)s")
 # A sudo that asks its directory service must not hold us up; one that refuses costs nothing.
@@ -82,10 +84,11 @@ class ScriptProber:
         with tempfile.TemporaryFile() as complaints:
             process = self.ssh.popen(argv, stderr=complaints)
             try:
-                stdin = process.stdin
-                if stdin is not None:
-                    _feed(process, _whole(script, names, settings, mark))
+                _feed(process, _whole(script, names, settings, mark))
                 out, is_silent = _read(process, silence_seconds)
+                if not is_silent:
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(_GOODBYE_SECONDS)
             finally:
                 if process.poll() is None:
                     process.kill()
