@@ -72,5 +72,6 @@ def _script(server: str, path: bytes) -> Item:
 
 def _at(server: str, told: Probed) -> Iterator[Item]:
     for line in lines(told.out):
-        number, _, when = plain(line).partition("\t") if "\t" in line else plain(line).partition(" ")
-        yield Item("at", server, f"job {number.strip()}", f"runs once: {' '.join(when.split()[:5])}", {})
+        number, *when = plain(line.replace("\t", " ")).split()
+        # What follows the time is a queue and a person's account.
+        yield Item("at", server, f"job {number}", f"runs once: {' '.join(when[:5])}", {})

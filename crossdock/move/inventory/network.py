@@ -68,6 +68,8 @@ def ports(told: Probed, sockets: Probed) -> list[Port]:
         words = line.split()
         if len(words) > 3 and words[3] == _LISTENING:
             address, port = _from_kernel(words[1])
+            if port == 0:
+                continue
             found.setdefault(("tcp", address, port), Port("tcp", address, port))
     return list(found.values())
 

@@ -10,6 +10,7 @@ from crossdock.core.inventory import Item
 
 _HIDDEN = "••••"
 _SECRETS = (
+    (re.compile(r"(authorization:\s*)\w+\s+[^\s\"']+", re.IGNORECASE), rf"\1{_HIDDEN}"),
     # scheme://user:password@host
     (re.compile(r"(://[^\s/:@]+:)[^\s@/]+(?=@)"), rf"\1{_HIDDEN}"),
     # --password=x, DB_PASS="x", api_key: x, ?token=x
@@ -29,12 +30,14 @@ _SECRETS = (
     # mysql -pSECRET, curl -u user:SECRET
     (re.compile(r"(?<=\s)(-p)(?=\S)(?:\"[^\"]*\"|'[^']*'|\S+)"), rf"\1{_HIDDEN}"),
     (re.compile(r"(?<=\s)((?:-u|--user)[\s=]*[^\s:]+:)\S+"), rf"\1{_HIDDEN}"),
-    (re.compile(r"(authorization:\s*\w+\s+)[^\s\"']+", re.IGNORECASE), rf"\1{_HIDDEN}"),
     # A long word of hex or base64 is more often a key than a name.
     (re.compile(r"(?<![\w/.-])(?=[\w+-]*\d)(?=[\w+-]*[A-Za-z])[\w+-]{32,}={0,2}(?![\w/.-])", re.ASCII), _HIDDEN),
     # Personal data: a person's address
     (re.compile(r"[\w.+-]+@(?=[\w-]+\.[\w.-]+)"), f"{_HIDDEN}@"),
 )  # fmt: skip
+_URL = re.compile(r"\bhttps?://[^\s\"'<>]+")
+# Whoever knows such a path may use it: a webhook's, a health check's.
+_KEY_IN_PATH = re.compile(r"(?<=/)(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{24,}(?=[/?#]|$)", re.ASCII)
 
 
 def plain(text: str | bytes) -> str:
@@ -49,7 +52,7 @@ def masked(line: str) -> str:
     """A command or setting without passwords, keys and people's addresses."""
     for pattern, instead in _SECRETS:
         line = pattern.sub(instead, line)
-    return line
+    return _URL.sub(lambda found: _KEY_IN_PATH.sub(_HIDDEN, found[0]), line)
 
 
 def lines(out: bytes) -> list[str]:
