@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from crossdock.core.config_values import Model, Positive, Secret, Slug, Text
+from crossdock.core.config_values import LocalPath, Model, Positive, Secret, Slug, Text
 
 _SCHEMES = ("ssh", "sftp", "https", "http", "smtp", "smtps", "ftp", "ftps")
 
@@ -112,6 +112,7 @@ class AccessNeed(Model):
     address: Url | None = Field(
         default=None, description="how it is tried: ssh, sftp, https, smtp, smtps, ftp or ftps URL"
     )
+    ssh_config: LocalPath | None = Field(default=None, description="OpenSSH configuration file for ssh -F")
     user: Text | None = Field(default=None, description="account")
     password: Secret | None = Field(default=None, description='a reference, as in password = "env:RELAY"')
     expect: Text | None = Field(default=None, description="text that the answer of an https address must hold")

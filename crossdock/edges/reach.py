@@ -22,13 +22,14 @@ _BODY_BYTES = 1 << 20
 @dataclass(frozen=True)
 class Reach:
     """`address`: a URL of scheme ssh, sftp, https, http, smtp, smtps, ftp or ftps. `expect`: text that an HTTPS answer
-    must hold. `authority`: a file of certificates to trust (default: those of the system)."""
+    must hold. `authority`: a file of certificates to trust (default: those of the system); `ssh_config` as in ssh -F."""
 
     address: str
     user: str = ""
     password: Masked = field(default=Masked(""), repr=False)
     expect: str = ""
     authority: str | None = None
+    ssh_config: str | None = None
 
     def problem(self) -> str:
         """Why it does not work; empty where it does. Never raises, and never tells the password."""
@@ -41,6 +42,8 @@ class Reach:
             return tries[scheme]()
         except AccessError as error:
             return error.what
+        except subprocess.TimeoutExpired:
+            return "did not end in time"
         except (smtplib.SMTPException, ftplib.Error, OSError, EOFError, httpx.HTTPError, httpx.InvalidURL) as error:
             return self._masked(f"{type(error).__name__}: {error}")
 
@@ -58,23 +61,27 @@ class Reach:
         return ssl.create_default_context(cafile=self.authority)
 
     def _ssh(self) -> str:
-        host = SshHost("account", self._destination("ssh"))
-        done = host.run(["true"], timeout_seconds=_PATIENCE_SECONDS * 2, check=False)
+        done = self._host("ssh").run(["true"], timeout_seconds=_PATIENCE_SECONDS * 2, check=False)
         return "" if done.status == 0 else f"the account runs no commands (status {done.status})"
 
     def _sftp(self) -> str:
-        argv = ["sftp", "-q", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_PATIENCE_SECONDS}", "-b", "-"]
+        host = self._host("sftp")
+        config = ["-F", self.ssh_config] if self.ssh_config else []
+        argv = ["sftp", "-q", *config, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_PATIENCE_SECONDS}", "-b", "-"]
         done = subprocess.run(
-            [*argv, "--", self._destination("sftp")], input=b"pwd\n", capture_output=True,
+            [*argv, "--", host.destination], input=b"pwd\n", capture_output=True,
             timeout=_PATIENCE_SECONDS * 2, check=False,
         )  # fmt: skip
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        return "" if done.returncode == 0 else (said[-1] if said else f"sftp ended with status {done.returncode}")[:300]
+        if failure := host.failure(done.returncode, done.stderr):
+            return failure.what
+        said = " ".join(done.stderr.decode("utf-8", "replace").split())
+        return "" if done.returncode == 0 else (said or f"sftp ended with status {done.returncode}")[:300]
 
-    def _destination(self, scheme: str) -> str:
+    def _host(self, scheme: str) -> SshHost:
         parts = urlsplit(self.address)
         user = parts.username or self.user
-        return f"{scheme}://{f'{user}@' if user else ''}{parts.netloc.rpartition('@')[2]}"
+        destination = f"{scheme}://{f'{user}@' if user else ''}{parts.netloc.rpartition('@')[2]}"
+        return SshHost("account", destination, self.ssh_config)
 
     def _http(self) -> str:
         headers = {"Authorization": f"Bearer {self.password}"} if self.password and not self.user else {}

@@ -38,7 +38,9 @@ def ids(account: AwsAccount) -> dict[str, str]:
 def fill() -> dict[str, str]:
     """One server with two volumes, a volume and an address of nobody, snapshots of both."""
     ec2: Any = boto3.client("ec2", REGION, aws_access_key_id="x", aws_secret_access_key="y")
-    instance = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, InstanceType="t3.large")["Instances"][0]
+    instance = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, InstanceType="t3.large")["Instances"][
+        0
+    ]
     ids = {"instance": instance["InstanceId"], "address": instance["PrivateIpAddress"]}
     zone = instance["Placement"]["AvailabilityZone"]
     for name, size in (("data", 200), ("orphan", 80)):
@@ -65,7 +67,9 @@ def test_what_an_account_holds_goes_to_the_right_server(account: AwsAccount, ids
     for name in ("orphan", "last", "free"):
         assert items[ids[name]].server == "aws", name
     assert items[ids["data"]].data["size_gb"] == 200
-    found = {one.place.partition(": ")[2]: one.text for one in cloud_findings(facts, owners) if one.code == "aws.orphan"}
+    found = {
+        one.place.partition(": ")[2]: one.text for one in cloud_findings(facts, owners) if one.code == "aws.orphan"
+    }
     assert set(found) == {ids["orphan"], ids["last"], ids["free"]}
     unmatched = [one for one in cloud_findings(facts, {}) if one.code == "aws.unmatched"]
     assert [one.place for one in unmatched] == [f"aws: {ids['instance']}"]

@@ -115,10 +115,14 @@ def test_folders_of_any_name() -> None:
 
 
 def test_crontabs_of_every_form() -> None:
-    system = b"MAILTO=ada@lumen.example\n# note\n17 * * * * root cd / && run-parts /etc/cron.hourly\n@reboot root /opt/x\n"
+    system = (
+        b"MAILTO=ada@lumen.example\n# note\n17 * * * * root cd / && run-parts /etc/cron.hourly\n@reboot root /opt/x\n"
+    )
     answers = {
         "own_crontab": Probed(b"*/5 * * * * php /srv/wp-cron.php\n*/5 * * * * php /srv/wp-cron.php\nnot a line\n"),
-        "crontabs": Probed(files=(("/etc/crontab", system), ("/var/spool/cron/crontabs/www", b"@daily /opt/y -pS3cret\n"))),
+        "crontabs": Probed(
+            files=(("/etc/crontab", system), ("/var/spool/cron/crontabs/www", b"@daily /opt/y -pS3cret\n"))
+        ),
         "cron_scripts": Probed(b"/etc/cron.daily/back\nup\0"),
         "timers": Probed(
             b"Id=certbot.timer\nUnit=certbot.service\nTimersCalendar={ OnCalendar=*-*-* 00,12:00:00 ; next_elapse=x }\n\n"
@@ -340,7 +344,9 @@ def test_what_will_be_in_the_way_of_a_switch() -> None:
 
 
 def test_a_silent_resolver_is_one_finding_and_judges_nobody() -> None:
-    told = {one: DnsAnswer(*one, problem="no resolver answers in time") for one in dns.questions(["www.shop.example"], [])}
+    told = {
+        one: DnsAnswer(*one, problem="no resolver answers in time") for one in dns.questions(["www.shop.example"], [])
+    }
     found = list(dns.findings(["www.shop.example"], told, selectors=[], ttl_high_seconds=60, own={}))
     assert [one.code for one in found] == ["dns.unreadable"]
 
@@ -348,7 +354,9 @@ def test_a_silent_resolver_is_one_finding_and_judges_nobody() -> None:
 def test_mail_of_a_name_below_another_inherits_its_policy() -> None:
     told = {one: DnsAnswer(*one) for one in dns.questions(["fr.shop.example"], [])}
     told["_dmarc.shop.example", "TXT"] = DnsAnswer("_dmarc.shop.example", "TXT", ("v=DMARC1; p=none; sp=reject",), 60)
-    found = {one.code: one for one in dns.findings(["fr.shop.example"], told, selectors=[], ttl_high_seconds=60, own={})}
+    found = {
+        one.code: one for one in dns.findings(["fr.shop.example"], told, selectors=[], ttl_high_seconds=60, own={})
+    }
     assert found["mail.dmarc"].data == {"policy": "reject"}
 
 
@@ -373,7 +381,9 @@ def certificate(days: int) -> bytes:
         .serial_number(1)
         .not_valid_before(now - datetime.timedelta(days=400))
         .not_valid_after(now + datetime.timedelta(days=days, hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("shop.example"), x509.DNSName("*.shop.example")]), False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("shop.example"), x509.DNSName("*.shop.example")]), False
+        )
         .sign(key, hashes.SHA256())
     )
     return made.public_bytes(serialization.Encoding.PEM)
@@ -419,7 +429,9 @@ def test_what_could_not_be_read_says_which_right_is_missing() -> None:
     assert "sudo" in found["north: firewall"].way_out
     assert "iproute2" in found["north: ports"].way_out
     assert "mounts" in found["north: space"].way_out
-    assert "203.0.113.9 erp.lumen.example erp" in {item.name for item in server_items(seen) if item.kind == "hosts-entry"}
+    assert "203.0.113.9 erp.lumen.example erp" in {
+        item.name for item in server_items(seen) if item.kind == "hosts-entry"
+    }
 
 
 @given(st.dictionaries(st.sampled_from(sorted({"mounts", "space", "ports", "peers", "nginx", "crontabs", "hosts", "php",

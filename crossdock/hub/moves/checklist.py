@@ -143,7 +143,8 @@ class _Tries:
         if entry.address is None:
             return "nobody has said where it is" if entry.needed else "not needed"
         password = Masked(entry.password.reveal()) if entry.password else Masked("")
-        return Reach(entry.address, entry.user or "", password, entry.expect or "").problem()
+        config = str(entry.ssh_config) if entry.ssh_config else None
+        return Reach(entry.address, entry.user or "", password, entry.expect or "", ssh_config=config).problem()
 
 
 def _read(path: Path) -> Mapping[str, Any]:
