@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from crossdock.cli.access import access_command
+from crossdock.cli.assessment import print_costs, tell_stranger
 from crossdock.cli.console import (
     DEFAULT_CONFIG,
     RED,
@@ -39,6 +41,7 @@ from crossdock.move.validate import Result
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(redirects_app, name="redirects")
+app.command("access")(access_command)
 
 _STEPS = ("copy", "files", "validate")
 _UNTIL = tuple(f"{step} {environment}" for environment in ("staging", "production") for step in _STEPS)
@@ -68,18 +71,37 @@ def _move(kind: str, config: Path, subject: str = "") -> Iterator[Move]:
 
 @app.command("assess")
 def assess_command(
+    server: Annotated[
+        str, typer.Argument(metavar="[ssh://USER@HOST]", help="A server that no configuration knows yet.")
+    ] = "",
     config: ConfigFile = DEFAULT_CONFIG,
+    to: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Of such a server: where to keep the assessment.")
+    ] = None,
+    ssh_config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of such a server: the OpenSSH configuration, as in ssh -F.")
+    ] = None,
     as_json: AsJson = False,
     open_: Annotated[
         bool, typer.Option("--open", help="Print only what a person must decide, ready to paste into crossdock.toml.")
     ] = False,
 ) -> None:
-    """Survey both sides, read-only: servers, sites, tables, users, and everything that lives there, with its risks.
+    """Survey all servers, read-only: what lives on them with its risks, sites, tables, users, DNS, mail, costs.
 
-    Ends with exit code 4 while findings block; each names the decision it waits for.
+    Ends with exit code 4 while findings block; each names the decision it waits for. For a server that no configuration
+    knows, nothing is kept but what --out names.
 
     Example: crossdock move assess -c lumen/crossdock.toml
+
+    Example: crossdock move assess ssh://ada@shop.example:2222/var/www --out shop-assessment
     """
+    if server:
+        tell_stranger(server, ssh_config, to, as_json)
+        return
+    if to is not None or ssh_config is not None:
+        raise typer.BadParameter(
+            "--out and --ssh-config go with ssh://USER@HOST: crossdock.toml says both of a project"
+        )
     with _move("assess", config) as moving:
         made = moving.assess()
     if as_json:
@@ -88,7 +110,9 @@ def assess_command(
         print_open(made.findings)
     else:
         print_assessment(made)
+        print_costs(made.around)
         print_findings(made.findings)
+        out.print(f"\nPage: {moving.config.state / 'assessment.html'}", markup=False)
     end_blocked(made.findings)
 
 

@@ -14,16 +14,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    StrictBool,
-    ValidationError,
-)
+from pydantic import Field, PrivateAttr, StrictBool, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from crossdock.core.config_survey import AccessNeed, AwsAccess, Costs, Dns, Survey
 from crossdock.core.config_values import (
     Address,
     CodeFolder,
@@ -33,6 +27,7 @@ from crossdock.core.config_values import (
     HostEntry,
     LocalPath,
     MailEntry,
+    Model,
     Pattern,
     Port,
     Positive,
@@ -48,12 +43,6 @@ from crossdock.core.errors import ConfigError
 
 ENVIRONMENTS = ("staging", "production")
 Raw = dict[str, Any]
-
-
-class Model(BaseModel):
-    """Frozen, and a key it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Project(Model):
@@ -163,6 +152,7 @@ class Policies(Model):
     )
     limits: Limits = Field(default_factory=Limits, description="workers and chunk_rows")
     replay: Replay = Field(default_factory=Replay, description="how fast addresses are asked")
+    access_days: Positive = Field(default=7, description="days until an access that is missing is due")
 
 
 class Files(Model):
@@ -222,6 +212,11 @@ class Config(Model):
     files: Files = Field(default_factory=Files, description="[files]: themes, plugins and must-use code to carry")
     assess: Assess = Field(default_factory=Assess, description="[assess]: feeds and checksums for the assessment")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
+    survey: Survey = Field(default_factory=Survey, description="how thoroughly servers are looked at")
+    dns: Dns = Field(default_factory=Dns, description="which resolvers are asked")
+    aws: tuple[AwsAccess, ...] = Field(default=(), description="one [[aws]] for each account that holds servers")
+    costs: Costs = Field(default_factory=Costs, description="what a month costs before and after")
+    access: tuple[AccessNeed, ...] = Field(default=(), description="one [[access]] for each account the move needs")
     _path: Path = PrivateAttr(default=Path("crossdock.toml"))
 
     @property
@@ -318,6 +313,11 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("policies", "replay"): Replay,
     ("assess",): Assess,
     ("decisions",): Decision,
+    ("survey",): Survey,
+    ("dns",): Dns,
+    ("aws",): AwsAccess,
+    ("costs",): Costs,
+    ("access",): AccessNeed,
 }
 PLAIN_WORDS = {
     "string_type": "must be text in quotes",
@@ -399,6 +399,8 @@ def _problems_across(raw: Raw) -> Iterator[Problem]:
     yield from _repeated("stores", (str(store.get("name")) for store in stores if "name" in store), "name")
     emails = (str(person["email"]).lower() for person in _tables(raw, "people") if "email" in person)
     yield from _repeated("people", emails, "e-mail address")
+    for key in ("aws", "access"):
+        yield from _repeated(key, (str(one.get("name")) for one in _tables(raw, key) if "name" in one), "name")
     yield from _problems_of_servers(servers, stores)
     yield from _problems_of_domains(stores)
     yield from _problems_of_environments(raw.get("environments"))

@@ -7,10 +7,25 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import idna
-from pydantic import AfterValidator, Field, PlainValidator, StrictInt, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictInt,
+    StringConstraints,
+    ValidationInfo,
+)
 from pydantic_core import PydanticCustomError
 
 from crossdock.core.secrets import SecretRef
+
+
+class Model(BaseModel):
+    """Frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def _wrong(what: str, way_out: str) -> PydanticCustomError:

@@ -61,7 +61,7 @@ class SiteWeb:
         self, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]
     ) -> tuple[httpx.Response, bytes]:
         parts = urlsplit(url)
-        where = parts._replace(netloc=self._address(parts.scheme)).geturl() if self.address else url
+        where = parts._replace(netloc=self.address_for(parts.scheme)).geturl() if self.address else url
         sent = {
             "Host": parts.netloc,
             "User-Agent": f"Crossdock/{__version__}",
@@ -94,7 +94,7 @@ class SiteWeb:
 
     def certificate(self, host: str) -> Certificate:
         """What the host's certificate is worth to a browser. Errors: AccessError when nothing speaks TLS there."""
-        name, _, port = self._address("https").rpartition(":") if self.address else (host, ":", "443")
+        name, _, port = self.address_for("https").rpartition(":") if self.address else (host, ":", "443")
         try:
             with (
                 socket.create_connection((name.strip("[]"), int(port)), timeout=self.timeout_seconds) as line,
@@ -110,7 +110,7 @@ class SiteWeb:
                 way_out="check [environments.*].http in crossdock.toml, and that the host serves this domain",
             ) from error
 
-    def _address(self, scheme: str) -> str:
+    def address_for(self, scheme: str) -> str:
         """The address for a scheme: a host that answers on one of the two usual ports answers on both."""
         host, colon, port = (self.address or "").rpartition(":")
         if not colon or not port.isdigit():

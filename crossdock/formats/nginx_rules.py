@@ -66,6 +66,11 @@ def parse_nginx(text: str, origin: str) -> Settings:
     return Settings(tuple(rules), plain, tuple(problems))
 
 
+def nginx_trees(text: str, origin: str = "") -> list[list[Directive]]:
+    """The directives of each file that the text holds, as trees. What can't be read is left out."""
+    return [_tree(part, name, []) for name, part in _files(text, origin)]
+
+
 def _files(text: str, origin: str) -> Iterator[tuple[str, str]]:
     marks = list(_FILE.finditer(text))
     if not marks:

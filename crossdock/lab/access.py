@@ -34,9 +34,10 @@ def write_ssh_config(folder: Path, servers: Sequence[SshServer]) -> Path:
 
 
 def write_config(
-    folder: Path, sources: Sequence[Source], managed: Managed, decisions: Mapping[str, Mapping[str, str]]
+    folder: Path, sources: Sequence[Source], managed: Managed, decisions: Mapping[str, Mapping[str, str]], resolver: str
 ) -> Path:
-    """Writes the project's crossdock.toml. `decisions`: finding's key -> choice, by, reason."""
+    """Writes the project's crossdock.toml. `decisions`: finding's key -> choice, by, reason; `resolver`: the
+    lab's own DNS."""
     parts = ['[project]\nname = "Lumen Outdoor (lab)"\nstate = ".crossdock"\n']
     parts += [_server(source) for source in sources]
     parts += [_stores(source) for source in sources]
@@ -47,6 +48,7 @@ def write_config(
     parts.append('[policies]\npeople = "merge-by-email"\npassword = "first-store"\n')
     # Nobody else uses these servers: a real host is asked more slowly.
     parts.append("[policies.replay]\nrequests_per_second = 60\nconcurrency = 6\n")
+    parts.append(f"[survey]\nfolder_seconds = 1\n\n[dns]\nresolvers = [{_text(resolver)}]\n")
     parts += [files_settings()] if decisions else []
     parts.append(f'[assess]\nchecksums = "{CHECKSUMS}"\nfetch_checksums = false\n')
     parts.append("[decisions]\n" + "".join(_decision(key, answer) for key, answer in decisions.items()))

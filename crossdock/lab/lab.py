@@ -25,6 +25,8 @@ from crossdock.lab import addresses
 from crossdock.lab.access import write_config, write_ssh_config
 from crossdock.lab.account import Account
 from crossdock.lab.checksums import CHECKSUMS, write_checksums
+from crossdock.lab.dns import SERVER_NAME as DNS_NAME
+from crossdock.lab.dns import Dns, store_records
 from crossdock.lab.files import WOOCOMMERCE_DECISION
 from crossdock.lab.filling import EMPTY, answered_by_company, data_decisions, fill, sizes
 from crossdock.lab.front import SERVER_NAME, Front
@@ -40,6 +42,7 @@ from crossdock.lab.sshd import make_key
 MANAGED_HOST_NUMBER = 4
 FRONT_HOST_NUMBER = 5
 SINKS_HOST_NUMBER = 6
+DNS_HOST_NUMBER = 7
 COMMON_PATHS = ("/", "/?p=1", "/wp-content/uploads/2021/05/hero.png", "/gone-since-2019/")
 Progress = Callable[[str], None]
 
@@ -242,7 +245,7 @@ class Lab:
         write_ssh_config(self.folder, [*(source.ssh for source in self.sources.values()), self.managed.ssh])
         if self.decisions and self.sources["south"].has_woocommerce:
             self.decisions = {**self.decisions, **answered_by_company(WOOCOMMERCE_DECISION)}
-        write_config(self.folder, list(self.sources.values()), self.managed, self.decisions)
+        write_config(self.folder, list(self.sources.values()), self.managed, self.decisions, self.dns.address)
         progress("WordPress installs")
         self._install()
         self._fill(progress)
@@ -259,6 +262,13 @@ class Lab:
             where = server(spec.name, spec.host_number)
             self.sources[spec.name] = Source(spec, where, key, hidden, wp_cli, self.state.buffer_pool)
         self.sinks = Sinks(server(SINKS_NAME, SINKS_HOST_NUMBER))
+        published = {
+            source.spec.name: (
+                source.server.address, *(blog.domain for blog in source.spec.blogs), source.spec.alias
+            )
+            for source in self.sources.values()
+        }  # fmt: skip
+        self.dns = Dns(server(DNS_NAME, DNS_HOST_NUMBER), store_records(published))
         options = ManagedOptions(
             self.state.profile, self.state.session_limit_seconds, self.state.max_allowed_packet, self.state.buffer_pool,
             self.sinks.server.address,
@@ -279,7 +289,7 @@ class Lab:
         with ThreadPoolExecutor(3) as pool:
             jobs = [pool.submit(source.prepare, code) for source in self.sources.values()]
             jobs += [pool.submit(self.managed.prepare, code.newest), pool.submit(self.front.prepare)]
-            jobs.append(pool.submit(self.sinks.prepare))
+            jobs += [pool.submit(self.sinks.prepare), pool.submit(self.dns.prepare)]
             for job in jobs:
                 job.result()
         shutil.rmtree(self.folder / "template")
@@ -289,7 +299,7 @@ class Lab:
         daemons: list[Daemon] = [daemon for place in places for daemon in place.mariadb.daemons()]
         for place in places:
             daemons += [*place.ssh.daemons(), *place.web.daemons()]
-        run([*daemons, self.front.daemon(), *self.sinks.daemons()], account, self._remember)
+        run([*daemons, self.front.daemon(), *self.sinks.daemons(), *self.dns.daemons()], account, self._remember)
 
     def _install(self) -> None:
         with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:

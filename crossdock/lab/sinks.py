@@ -38,7 +38,7 @@ class Sinks(Part):
                 server=self.server.name,
                 name="sinks",
                 address=f"{address}:{SMTP_PORT},{HTTP_PORT}",
-                argv=[_python(), "-I", str(self._program), address, str(SMTP_PORT), str(HTTP_PORT),
+                argv=[system_python(), "-I", str(self._program), address, str(SMTP_PORT), str(HTTP_PORT),
                       str(self.server.log)],
                 log=self.server.log / "sinks.log",
                 ready=lambda: tcp_answers(address, SMTP_PORT) and tcp_answers(address, HTTP_PORT),
@@ -58,7 +58,7 @@ class Sinks(Part):
         return self.server.bin / "sink_server.py"
 
 
-def _python() -> str:
+def system_python() -> str:
     """The system's Python: the one that runs us may lie in a home folder which the lab's account can't enter."""
     return shutil.which("python3", path=SEARCH_PATH) or sys.executable
 

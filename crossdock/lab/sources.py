@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from crossdock.lab.addresses import MYSQL_PORT
 from crossdock.lab.installation import Installation
 from crossdock.lab.mariadb import MariaDb, MariaDbOptions
 from crossdock.lab.passwords import kept
-from crossdock.lab.server import Server, program
+from crossdock.lab.server import SEARCH_PATH, Server, program
 from crossdock.lab.sshd import SshServer
 from crossdock.lab.web import VirtualHost, Web, WebOptions, nginx_command
 
@@ -259,5 +260,8 @@ class Source:
         server.write(server.home / "backup.sh", "#!/bin/sh\nexit 0\n", mode=0o755)
         show = f'[ "$1" = -l ] && exec cat {server.home / "crontab"}'
         server.command("crontab", f'{show}\necho "only crontab -l" >&2\nexit 1')
+        # A server sees its own sockets, not those of its neighbours on this machine.
+        if tool := shutil.which("ss", path=SEARCH_PATH):
+            server.command("ss", f'exec {tool} "$@" src {server.address}')
         server.command("nginx", f'exec {" ".join(nginx_command(server))} "$@"')
         server.command("wp", f'exec {program("php")} {self.wordpress.wp_cli} "$@"')

@@ -115,6 +115,19 @@ def survey_source(source: Source) -> SourceFacts:
         session.close()
 
 
+def other_databases(database: Database) -> list[tuple[str, int, int]]:
+    """Every schema that the account sees, with its tables and bytes. Errors: AccessError."""
+    session = database.open_source()
+    try:
+        rows = session.query(
+            "SELECT TABLE_SCHEMA, COUNT(*), SUM(DATA_LENGTH + INDEX_LENGTH) FROM information_schema.TABLES "
+            "GROUP BY TABLE_SCHEMA"
+        )
+        return [(text(row[0]), int(row[1] or 0), int(float(row[2] or 0))) for row in rows]
+    finally:
+        session.close()
+
+
 def _broken_views(session: Session, schema: Schema) -> dict[str, str]:
     """Views over tables or columns that are gone. One whose definer alone is gone will do: the target's is another."""
     found: dict[str, str] = {}

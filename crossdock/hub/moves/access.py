@@ -68,6 +68,12 @@ def _target(config: Config, name: str, stack: ExitStack) -> Target:
     return Target(name, host, endpoint, facts.installation, web, transport, environment.scheme)
 
 
+def database_of(name: str, place: Place, stack: ExitStack) -> Endpoint:
+    """One place's database alone, opened and proved. Errors: AccessError naming it and what to do."""
+    host = shell(name, place)
+    return _database(host, place, read_wordpress(host, place.root), stack)[0]
+
+
 def shell(name: str, place: Place) -> SshHost:
     """The way to a server's command line."""
     return SshHost(name, place.ssh, config_file=str(place.ssh_config) if place.ssh_config else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,17 @@ from crossdock.core.ports import Journal, JudgeFactory, Progress
 from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
 from crossdock.hub.moves.access import Access, shell
+from crossdock.hub.moves.assessment_page import write_page
 from crossdock.hub.moves.files import attachments, files_order
 from crossdock.hub.moves.redirects import Redirects
+from crossdock.hub.moves.surroundings import Surroundings, look_around_project
 from crossdock.hub.moves.wordpress_items import wordpress_found
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
 from crossdock.move.destinations import Destinations, Placed, appeared, code_of, destinations, settled
 from crossdock.move.destinations import placed as placed_of
 from crossdock.move.files import FilesResult, carry, prove
+from crossdock.move.items import items
 from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
@@ -46,6 +49,7 @@ class Assessment:
     targets: list[TargetFacts]
     findings: list[Finding]
     destinations: Destinations
+    around: Surroundings = field(default_factory=Surroundings)
 
     def as_json(self) -> dict[str, Any]:
         """The facts and findings for programs; people only as counts."""
@@ -58,6 +62,7 @@ class Assessment:
             }
         facts["conflicts"] = assess.conflicts(self.sources)
         facts["findings"] = [one.as_json() for one in self.findings]
+        facts |= self.around.as_json()
         facts["items"] = [{**item.as_json(), "destination": asdict(there)} for item, there in self.destinations.items]
         return facts
 
@@ -82,19 +87,22 @@ class Move:
     def assess(self) -> Assessment:
         """Surveys both sides; keeps the findings and assessment.json."""
         sources, targets = self.access.survey()
+        around = look_around_project(self.config, self.access.sources, sources)
         there = wordpress_found(self.config, self.access.sources, sources)
-        placed = self._destinations(there.items, sources, targets)
+        placed = self._destinations(items(around.items, there.items), sources, targets)
         found = assess.findings(self.config, sources, targets, placed.used)
-        found = assess.in_order([*found, *there.findings, *placed.findings])
-        made = Assessment(sources, targets, found, placed)
+        found = assess.in_order([*found, *around.findings, *there.findings, *placed.findings])
+        made = Assessment(sources, targets, found, placed, around)
         for one in found:
             self.journal.finding(one, step="assess")
         _write(self.config.state / "assessment.json", made.as_json())
+        write_page(self.config.state / "assessment.html", self.config.project.name, made.as_json())
         levels = {str(level): sum(one.level is level for one in found) for level in Level}
         kinds = Counter(item.kind for item, _ in placed.items)
         data = {
             "facts": assess.facts_digest(sources, targets),
             "findings": levels,
+            **around.figures(),
             "items": dict(sorted(kinds.items())),
         }
         self.journal.receipt("assess", self.config.project.name, data)
