@@ -22,7 +22,8 @@ _BODY_BYTES = 1 << 20
 @dataclass(frozen=True)
 class Reach:
     """`address`: a URL of scheme ssh, sftp, https, http, smtp, smtps, ftp or ftps. `expect`: text that an HTTPS answer
-    must hold. `authority`: a file of certificates to trust (default: those of the system); `ssh_config` as in ssh -F."""
+    must hold. `authority`: a file of certificates to trust (default: those of the system); `ssh_config` as in
+    ssh -F."""
 
     address: str
     user: str = ""
@@ -67,7 +68,7 @@ class Reach:
     def _sftp(self) -> str:
         host = self._host("sftp")
         config = ["-F", self.ssh_config] if self.ssh_config else []
-        argv = ["sftp", "-q", *config, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_PATIENCE_SECONDS}", "-b", "-"]
+        argv = ["sftp", *config, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_PATIENCE_SECONDS}", "-b", "-"]
         done = subprocess.run(
             [*argv, "--", host.destination], input=b"pwd\n", capture_output=True,
             timeout=_PATIENCE_SECONDS * 2, check=False,

@@ -22,7 +22,7 @@ p_absent() { return 3; }
 p_missing() { need no-such-program && no-such-program; }
 p_slow() { T 1 sleep 30; }
 p_stuck() { sleep 6; }
-p_endless() { while :; do printf 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy'; done; }
+p_endless() { while :; do printf 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy'; done; }
 p_stdin() { cat; echo read; }
 p_files() { files "$FOLDER"/*; }
 p_names() { find "$FOLDER" -type f -print0; }

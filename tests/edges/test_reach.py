@@ -1,4 +1,4 @@
-"""Each kind of account tried at a server that takes it, and at one that does not; and what certificates servers show."""
+"""Each kind of account tried at a server that takes it, and at one that does not; and certificates as shown."""
 
 from __future__ import annotations
 

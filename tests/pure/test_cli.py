@@ -85,6 +85,11 @@ def test_every_commented_line_of_the_template_is_good_too(project: Path, tmp_pat
         "[policies.limits]\n",
         "[network]\n",
         "[files]\n",
+        "[survey]\n",
+        "[dns]\n",
+        "[[aws]]\n",
+        "[costs]\n",
+        "[[access]]\n",
     ):
         assert f"# {name}" in text
     lines = [
@@ -101,6 +106,9 @@ def test_every_commented_line_of_the_template_is_good_too(project: Path, tmp_pat
     assert config.servers[0].http
     assert config.files.plugins
     assert config.files.themes
+    assert config.aws[0].secret_key
+    assert (config.costs.host_month, config.costs.servers) == (249.0, {"north": 89.9})
+    assert config.access[0].purpose == "smtp"
 
 
 def test_init_never_overwrites(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

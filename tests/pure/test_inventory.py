@@ -125,7 +125,7 @@ def test_crontabs_of_every_form() -> None:
         ),
         "cron_scripts": Probed(b"/etc/cron.daily/back\nup\0"),
         "timers": Probed(
-            b"Id=certbot.timer\nUnit=certbot.service\nTimersCalendar={ OnCalendar=*-*-* 00,12:00:00 ; next_elapse=x }\n\n"
+            b"Id=certbot.timer\nUnit=certbot.service\nTimersCalendar={ OnCalendar=*-*-* 00,12:00:00 ; x }\n\n"
             b"Id=\nUnit=x\n"
         ),
         "at": Probed(b"7\tTue Jan  5 10:00:00 2027 a ada\n"),
@@ -241,9 +241,11 @@ ServerName outside.example
 
 
 def test_php_and_its_pools() -> None:
+    cli = b'PHP Warning: x\n{"version":"8.2.7","limits":{"memory_limit":"512M"},"extensions":["Core","gd"]}'
+    fpm = b"PHP Version => 8.2.7\nmemory_limit => 256M => 128M\n[PHP Modules]\ngd\n"
     answers = {
-        "php": Probed(b'PHP Warning: x\n{"version":"8.2.7","limits":{"memory_limit":"512M"},"extensions":["Core","gd"]}'),
-        "fpm": Probed(files=(("/usr/sbin/php-fpm8.2", b"PHP Version => 8.2.7\nmemory_limit => 256M => 128M\n[PHP Modules]\ngd\n"),)),
+        "php": Probed(cli),
+        "fpm": Probed(files=(("/usr/sbin/php-fpm8.2", fpm),)),
         "pools": Probed(
             files=(("/etc/php/8.2/fpm/pool.d/www.conf",
                     b"[global]\nx=1\n[www]\nlisten = /run/php.sock\npm.max_children = 5\nenv[DB_PASSWORD] = S3cret\n"
