@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, NamedTuple
@@ -16,6 +18,8 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 # What may stand unencoded in a path or a query besides these.
 _DELIMITERS = frozenset(b"/:@!$&'()*+,;=")
 _TRIPLET = re.compile(rb"%([0-9A-Fa-f]{2})")
+_QUANTIFIERS = "?*{"
+_META = "\\^$.|?*+()[]{}"
 _NORMAL = re.compile(r"[A-Za-z0-9\-._~/:@!$&'()*+,;=]*")
 
 
@@ -205,6 +209,40 @@ def from_start(pattern: str) -> str:
     return pattern.removeprefix("^") if pattern.startswith("^") else f".*?{pattern}"
 
 
+def plain_start(pattern: str) -> str:
+    """The plain text with which everything that an expression fits must begin; '' where there is none."""
+    if not pattern.startswith("^") or _alternates(pattern):
+        return ""
+    made, at = [], 1
+    while at < len(pattern):
+        letter = pattern[at]
+        step = 1
+        if letter == "\\" and at + 1 < len(pattern) and not pattern[at + 1].isalnum():
+            letter, step = pattern[at + 1], 2
+        elif letter in _META:
+            break
+        if pattern[at + step : at + step + 1] and pattern[at + step] in _QUANTIFIERS:
+            break
+        made.append(letter)
+        at += step
+        if pattern[at : at + 1] == "+":
+            break
+    return "".join(made)
+
+
+def _alternates(pattern: str) -> bool:
+    """Whether an expression is two or more, joined by a | outside of all groups."""
+    depth = 0
+    for token in re.finditer(r"\\.|\[(?:\\.|[^\]\\])*\]|[()|]", pattern, re.DOTALL):
+        if token[0] == "(":
+            depth += 1
+        elif token[0] == ")":
+            depth -= 1
+        elif token[0] == "|" and depth == 0:
+            return True
+    return False
+
+
 def escaped(text: str) -> str:
     """A text as a pattern; unlike re.escape it leaves alone what has no meaning, so that people recognise it."""
     return re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", text)
@@ -255,3 +293,25 @@ class MapRow:
         """Host and regular expression of a pattern."""
         host, _, pattern = self.source.partition(" ")
         return host, pattern
+
+
+def shielded(rows: Iterable[MapRow]) -> dict[str, MapRow]:
+    """The rows of what is kept (by their source) that a pattern of the same map would take away: nothing else keeps an
+    address where it is."""
+    kept: list[tuple[Address, MapRow]] = []
+    starts: dict[str, dict[str, list[re.Pattern[str]]]] = {}
+    for row in rows:
+        asked = address_of(row.source) if row.match == "exact" and row.action == "kept" else None
+        if asked and not asked.query:
+            kept.append((asked, row))
+        elif row.match == "pattern":
+            host, pattern = row.parts
+            with suppress(ValueError):
+                fits = compiled(python_pattern(pattern), False)
+                starts.setdefault(host, {}).setdefault(plain_start(pattern), []).append(fits)
+    made: dict[str, MapRow] = {}
+    for asked, row in kept:
+        here = starts.get(asked.host, {})
+        if any(one.search(asked.path) for at in range(len(asked.path) + 1) for one in here.get(asked.path[:at], ())):
+            made[row.source] = row
+    return made

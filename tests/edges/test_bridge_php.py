@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crossdock.core.redirects import MapRow, normal
 from crossdock.core.secrets import Masked
 from crossdock.core.signing import BridgeKey
+from crossdock.formats.bridge_table import render_bridge
 from crossdock.move import bridge
 
 pytestmark = pytest.mark.skipif(shutil.which("php") is None, reason="PHP is not installed")
@@ -128,6 +130,9 @@ EXACT = {
     "/loop/": [301, "https://h.example/loop/"],
     "/away/": [301, "https://other.example/x/"],
     "/odd-status/": [200, "https://h.example/x/"],
+    "/b%5B1%5D/?t%5B%5D=%25": [301, "https://h.example/brackets/"],
+    "/100%25/": [301, "https://h.example/whole/"],
+    "/cat/stays/": [200, ""],
     "/odd-target/": [301, "javascript:alert(1)"],
     "/relative/": [301, "/x/"],
 }
@@ -140,6 +145,8 @@ PATTERNS = [
     ["~^/host/(.*)$~", 301, "https://$1/"],
     ["~^/self/.*$~", 301, "https://h.example/self/x"],
     ["~^/lost/~", 410, "lost"],
+    ["~^/cat/[^?]*\\?only=([0-9]+)$~", 301, "https://h.example/only/$1/", "/cat/"],
+    ["~^/start(.*)$~", 301, "https://h.example/wrong-start/", "/other"],
     "not a rule",
 ]
 
@@ -163,6 +170,12 @@ PATTERNS = [
         ("/away/", moved("https://other.example/x/")),
         ("/odd-status/", None),
         ("/odd-target/", None),
+        ("/b[1]/?t[]=%", moved("https://h.example/brackets/")),
+        ("/100%/", moved("https://h.example/whole/")),
+        ("/cat/stays/", None),
+        ("/cat/stays/?utm=1", None),
+        ("/cat/stays/?only=7", moved("https://h.example/only/7/")),
+        ("/starts/", None),
         ("/relative/", None),
         ("/shop/artikel-17.html", moved("https://h.example/?p=17", post=17)),
         ("/shop/artikel-17.html?ref=mail", moved("https://h.example/?p=17", post=17)),
@@ -213,6 +226,30 @@ def test_ten_thousand_rules_that_overlap_are_quick(table: Callable[..., str]) ->
     file = table(exact, patterns)
     found = oracle(do="find", file=file, requests=[[HOST, "/p-4999/"], [HOST, "/ab-4999/x"], [HOST, "/" + "ab" * 400]])
     assert found == [moved("https://h.example/n-4999/"), moved("https://h.example/x-4999/"), None]
+
+
+SPELLED = st.text("aé/%[]|#&=;'\"20Ff ", max_size=12).map(lambda text: "/" + text.replace("//", "/"))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(SPELLED, min_size=10, max_size=60))
+def test_both_sides_spell_an_address_alike(paths: list[str]) -> None:
+    spelled = oracle(do="normal", paths=paths)
+    assert spelled == [normal(path) for path in paths]
+
+
+def test_ten_thousand_folders_that_moved_cost_a_page_nothing(tmp_path: Path) -> None:
+    """Each line `Redirect 301 /a /b` of a .htaccess is a pattern; every page of the shop asks all of them."""
+    to = "https://h.example/new"
+    rows = [
+        MapRow(rf"{HOST} ^/old-{number}(/[^?]*)?(\?.*)?$", "pattern", "moved", f"{to}-{number}$1$2", 301)
+        for number in range(10_000)
+    ]
+    file = tmp_path / "redirects.php"
+    file.write_text(render_bridge(rows, "0" * 64))
+    found, *_, seconds = oracle(do="time", file=str(file), requests=[[HOST, "/old-9999/x?y=1"], [HOST, "/shop/page/"]])
+    assert found == moved(f"{to}-9999/x?y=1")
+    assert seconds < 0.05
 
 
 def test_a_stores_other_name_goes_to_its_own_in_one_hop(table: Callable[..., str]) -> None:
