@@ -70,8 +70,9 @@ class Address(NamedTuple):
 def address_of(url: str) -> Address | None:
     """The address of an http(s) URL; None when it is none, or hostile (control characters, no host, an account)."""
     found = re.fullmatch(
-        r"https?://([^/?#\s@\\]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#.*)?", url.strip(), re.IGNORECASE | re.DOTALL
-    )
+        r"https?://([^/?#\s@\\\"'<>`^{|}$%;()*,]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#.*)?", url.strip(),
+        re.IGNORECASE | re.DOTALL,
+    )  # fmt: skip
     if not found or re.search(r"[\x00-\x20\x7f]", url.strip()):
         return None
     host = found[1].lower().rstrip(".")
@@ -184,7 +185,7 @@ _POSIX = {
     "alnum": "A-Za-z0-9", "alpha": "A-Za-z", "digit": "0-9", "lower": "a-z", "upper": "A-Z", "space": r"\s",
     "xdigit": "0-9A-Fa-f", "word": r"\w", "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(|\)(?:[+*]|\{\d*,\d*\})?|[+*]|\{\d*,\}", re.DOTALL)
+_TOKEN = re.compile(r"\||\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(|\)(?:[+*]|\{\d*,\d*\})?|[+*]|\{\d*,\}", re.DOTALL)
 
 
 def python_pattern(pattern: str) -> str:
@@ -249,7 +250,8 @@ def escaped(text: str) -> str:
 
 
 def _may_be_endless(pattern: str) -> bool:
-    """Whether a repeated group repeats something itself, which may take for ever on a path that almost fits."""
+    """Whether a repeated group repeats something itself or has alternatives, which may fit the same text in many ways:
+    both may take for ever on a path that almost fits."""
     repeats = [False]
     for token in (found[0] for found in _TOKEN.finditer(pattern)):
         if token == "(":  # noqa: S105  a parenthesis
@@ -259,7 +261,7 @@ def _may_be_endless(pattern: str) -> bool:
             if inner and len(token) > 1:
                 return True
             repeats[-1] = repeats[-1] or inner or len(token) > 1
-        elif token[0] in "+*{":
+        elif token[0] in "+*{|":
             repeats[-1] = True
     return False
 

@@ -71,7 +71,7 @@ class _Reader:
 
     def read(self, line: str, place: str) -> None:
         words = [found[1] if found[1] is not None else found[2] for found in _WORD.finditer(line)]
-        name = words[0].lower()
+        name = words[0].lower() if words else ""
         if name in ("redirect", "redirectpermanent", "redirecttemp", "redirectmatch"):
             self.aliases.append(self._alias(name, words[1:], place))
         elif name == "rewriteengine":

@@ -73,7 +73,8 @@ class Smtp(socketserver.StreamRequestHandler):
 
 
 class Http(BaseHTTPRequestHandler):
-    """Answers everything with 200, or leads on to what ?lead-to= names; a CONNECT, which begins TLS through a proxy, is remembered and refused."""
+    """Answers everything with 200, or leads on to what ?lead-to= names; a CONNECT, which begins TLS through a proxy, is
+    remembered and refused."""
 
     protocol_version = "HTTP/1.1"
     timeout = 30

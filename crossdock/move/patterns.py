@@ -142,6 +142,15 @@ def _number(slot: Slot, rule: Rule, names: dict[str, int], offset: int, after: i
     raise ValueError(f"its target holds the request's {slot.kind}")
 
 
+def _begins_with_slash(rule: Rule, part: str | Slot) -> bool:
+    """Whether what the request fills in behind a host can't make the host longer: a path, a capture such as (/.*)."""
+    if isinstance(part, str) or part.kind in ("uri", "request", "tail"):
+        return True
+    groups = [found for found in _CAPTURE.finditer(rule.match) if found[0].startswith("(")]
+    number = int(part.key) if part.key.isdigit() else 0
+    return part.kind == "path" and 0 < number <= len(groups) and rule.match.startswith("/", groups[number - 1].end())
+
+
 def _base(rule: Rule, asked_base: str, addresses: AddressMap) -> str:
     """scheme://host of the target, in the environment."""
     first = rule.target[0] if rule.target else ""
@@ -149,9 +158,11 @@ def _base(rule: Rule, asked_base: str, addresses: AddressMap) -> str:
         if first.kind in ("uri", "request"):
             return asked_base
         raise ValueError("its target begins with a capture")
-    found = re.match(r"https?://[^/?#]+", first)
+    found = re.match(r"https?://[^/?#]*", first)
     if not found:
         return asked_base
+    if len(rule.target) > 1 and found.end() == len(first) and not _begins_with_slash(rule, rule.target[1]):
+        raise ValueError("its target's host is the visitor's to choose")
     there = address_of(found[0])
     ours = addresses.asked(Address(there.host, "/")) if there else ""
     return ours.rstrip("/") or found[0]

@@ -230,8 +230,8 @@ def _links(root: str, listing: Listing | None) -> dict[bytes, bytes | None]:
 
 
 def _stays_within(name: bytes, links: Mapping[bytes, bytes | None]) -> bool:
-    """Whether a link stays in the folder when those on its way are followed as well: `..` behind a link leads above what
-    that one points to, so that two links which stay inside may lead out together."""
+    """Whether a link stays in the folder when those on its way are followed as well: `..` behind a link leads above
+    what that one points to, so that two links which stay inside may lead out together."""
     left = name.split(b"/")[::-1]
     at: list[bytes] = []
     followed = 0

@@ -7,16 +7,19 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crossdock.core.errors import TargetError
 from crossdock.core.redirects import MapRow, normal
 from crossdock.core.secrets import Masked
 from crossdock.core.signing import BridgeKey
 from crossdock.formats.bridge_table import render_bridge
+from crossdock.hub.moves import bridge_secrets
 from crossdock.move import bridge
 
 pytestmark = pytest.mark.skipif(shutil.which("php") is None, reason="PHP is not installed")
@@ -101,6 +104,30 @@ def test_no_text_becomes_code(tmp_path: Path) -> None:
     assert list(told["files"]) == ["a'.php"]
 
 
+@pytest.mark.parametrize(
+    ("noise", "works"), [("PHP Warning: Module is loaded already\n", True), ("no PHP here;exit;", False)]
+)
+def test_the_logins_hash_is_one_whatever_php_complains_of(tmp_path: Path, noise: str, works: bool) -> None:
+    class Shell:
+        name = "managed"
+
+        def run(self, argv: list[str], *, input: bytes) -> Any:
+            code = f"echo {noise!r}; {argv[-1]}" if works else f"echo {noise!r};"
+            return subprocess.run(["php", "-r", code], input=input, capture_output=True, check=True)
+
+    config: Any = SimpleNamespace(
+        state=tmp_path, environments={"staging": SimpleNamespace(bridge=SimpleNamespace(login_password=None))}
+    )
+    shell: Any = Shell()
+    if not works:
+        with pytest.raises(TargetError, match="makes no hash"):
+            bridge_secrets.login_hash(config, "staging", shell)
+        return
+    made = bridge_secrets.login_hash(config, "staging", shell)
+    assert made.startswith("$2y$10$")
+    assert bridge_secrets.login_hash(config, "staging", shell) == made
+
+
 # -- signatures ------------------------------------------------------------------------------------------------------
 
 
@@ -183,6 +210,9 @@ PATTERNS = [
         ("/q?id=5", moved("https://h.example/i/5/")),
         ("/evil/.attacker.example/", None),
         ("/evil/@attacker.example/", None),
+        ("/evil/:80@attacker.example/", None),
+        ("/evil//there", moved("https://h.example/there")),
+        ("/evil/", moved("https://h.example")),
         ("/host/attacker.example", None),
         ("/self/x", None),
         ("/self/y", moved("https://h.example/self/x")),

@@ -227,6 +227,12 @@ def test_what_apache_rules_can_not_be_read_is_told_with_its_line(line: str, why:
     assert [rule.match for rule in rules] == ["/good"]
 
 
+@pytest.mark.parametrize("line", ['"', '" "', "''", '\\"', '"RewriteRule', "<", "\x00"])
+def test_a_line_that_is_nothing_does_not_end_the_reading(line: str) -> None:
+    rules, _ = parse_htaccess(f"{line}\nRedirect 301 /a /b", "h")
+    assert [rule.match for rule in rules] == ["/a"]
+
+
 def test_lines_may_go_on() -> None:
     rules, _ = parse_htaccess("Redirect 301 \\\n  /a \\\n /b\nRedirect 301 /c /d", "h")
     assert [(rule.origin, rule.match) for rule in rules] == [("h:1", "/a"), ("h:4", "/c")]
@@ -321,7 +327,9 @@ def test_the_first_of_two_rules_decides() -> None:
     assert [rule.origin for rule, _ in RuleBook(rules).matches(asked("/a"))] == ["1", "2"]
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+", "(?:x*)*", "(a|b+)*c", "((a)+b)+", "(?:[^/]+/?){2,}"])
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+", "(?:x*)*", "(a|b+)*c", "((a)+b)+", "(a|aa)+", "((?:.|/)x?)*", "(?:[^/]+/?){2,}"]
+)
 def test_expressions_that_may_take_for_ever_are_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="for ever"):
         python_pattern(pattern)

@@ -186,10 +186,10 @@ final class Crossdock_Bridge_Redirects {
 	 * @return string '' for a target whose host would be the visitor's.
 	 */
 	private static function filled( $target, $groups ) {
-		if ( ! preg_match( '~^(https?://[^/?#$\\\\@]+)(?:[/?#]|$)~iD', $target ) ) {
+		if ( ! preg_match( '~^https?://[^/?#$\\\\@]+~iD', $target, $base ) ) {
 			return '';
 		}
-		return (string) preg_replace_callback(
+		$made = (string) preg_replace_callback(
 			'/\$(?:(\d{1,2})|\{(\d{1,2})\})/',
 			static function ( $mark ) use ( $groups ) {
 				$number = (int) end( $mark );
@@ -197,6 +197,8 @@ final class Crossdock_Bridge_Redirects {
 			},
 			$target
 		);
+		$next = substr( $made, strlen( $base[0] ), 1 );
+		return '' === (string) $next || false !== strpos( '/?#', $next ) ? $made : '';
 	}
 
 	/**
