@@ -112,7 +112,7 @@ def test_the_logins_hash_is_one_whatever_php_complains_of(tmp_path: Path, noise:
         name = "managed"
 
         def run(self, argv: list[str], *, input: bytes) -> Any:
-            code = f"echo {noise!r}; {argv[-1]}" if works else f"echo {noise!r};"
+            code = f"echo {json.dumps(noise)}; {argv[-1]}" if works else f"echo {json.dumps(noise)};"
             return subprocess.run(["php", "-r", code], input=input, capture_output=True, check=True)
 
     config: Any = SimpleNamespace(
