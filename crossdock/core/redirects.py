@@ -19,6 +19,7 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _DELIMITERS = frozenset(b"/:@!$&'()*+,;=")
 _TRIPLET = re.compile(rb"%([0-9A-Fa-f]{2})")
 _QUANTIFIERS = "?*{"
+_CAPTURE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P<\w+>", re.DOTALL)
 _META = "\\^$.|?*+()[]{}"
 _NORMAL = re.compile(r"[A-Za-z0-9\-._~/:@!$&'()*+,;=]*")
 
@@ -295,6 +296,22 @@ class MapRow:
         """Host and regular expression of a pattern."""
         host, _, pattern = self.source.partition(" ")
         return host, pattern
+
+
+def captures(pattern: str) -> list[str]:
+    """What each capture of an expression begins with: the rest of the expression behind its parenthesis."""
+    return [pattern[found.end() :] for found in _CAPTURE.finditer(pattern) if found[0].startswith("(")]
+
+
+def landing(row: MapRow) -> Address | None:
+    """Where a row leads; None where its target is no address, or where a visitor could choose its host: right behind a
+    host only a capture that begins with a slash may stand."""
+    behind = re.match(r"(https?://[^/?#$]+)\$(\d)", row.target, re.IGNORECASE) if row.match == "pattern" else None
+    if behind is None:
+        return address_of(row.target)
+    groups, number = captures(row.parts[1]), int(behind[2])
+    begins = groups[number - 1] if 0 < number <= len(groups) else ""
+    return address_of(f"{behind[1]}/") if begins.startswith(("/", "(?=/)")) else None
 
 
 def shielded(rows: Iterable[MapRow]) -> dict[str, MapRow]:

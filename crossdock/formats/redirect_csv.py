@@ -18,6 +18,7 @@ from crossdock.core.redirects import (
     MapRow,
     Match,
     address_of,
+    landing,
     python_pattern,
 )
 
@@ -151,9 +152,7 @@ def _shape(row: MapRow) -> Sequence[str]:
             wrong.append("source: a pattern is written as: host, a blank, a regular expression")
     if row.match == "host" and (row.action != "moved" or not _HOST.fullmatch(row.source)):
         wrong.append("source: a host is written as its name alone, and moved")
-    if row.match == "pattern" and (base := re.match(r"https?://[^/?#]*\$", row.target, re.IGNORECASE)):
-        wrong.append(f"target: {base[0]} leaves the host to the visitor")
-    if row.action in ("kept", "moved") and address_of(row.target) is None:
+    if row.action in ("kept", "moved") and landing(row) is None:
         wrong.append(f"target: {row.target!r} is no http(s) address")
     if row.action == "moved" and row.status not in REDIRECTS:
         wrong.append(f"status: {row.status} is no redirect")
