@@ -310,6 +310,15 @@ def test_a_stores_other_name_goes_to_its_own_in_one_hop(table: Callable[..., str
         ("$m = new \\PHPMailer();", ["phpmailer"]),
         ("class A extends \\PHPMailer\\PHPMailer\\PHPMailer {}", ["phpmailer"]),
         ("exec('sendmail -t'); system($a); `sendmail -t`; $this->exec(1);", ["exec", "system", "`"]),
+        ('$wpdb->query("DROP `$a`"); $x = <<<X\n `$b`\nX;\n', []),
+        (
+            "new \\SoapClient($u); \\WpOrg\\Requests\\Requests::post($u); $a->file('http://x');",
+            ["soapclient", "requests"],
+        ),
+        (
+            "file_get_contents('https://x.example/' . $a); fopen($f, 'r'); copy( \"http://$h\", $f );",
+            ["file_get_contents"],
+        ),
         ("error_log(f(1, 1), 1, 'a@x'); error_log('a', 3, $f); error_log(g(1, 2));", ["error_log"]),
         ("curl_exec($c); proc_open('x', [], $p);", ["curl_exec", "proc_open"]),
         ("// mail('a');\n/* fsockopen() */ $x = \"mail(1)\"; $y = 'curl_exec(1)';", []),
