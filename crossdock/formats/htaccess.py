@@ -38,7 +38,9 @@ def parse_htaccess(text: str, origin: str, hosts: tuple[str, ...] = ()) -> tuple
             reader.read(line, place)
         except ValueError as error:
             reader.problems.append((place, str(error)))
-            reader.conditions = _Conditions()
+            # A rule whose condition can't be read must not count for everything.
+            unread = line if line.lower().startswith("rewritecond") else ""
+            reader.conditions = _Conditions(foreign=unread)
     return reader.rewrites + reader.aliases, reader.problems
 
 

@@ -151,6 +151,11 @@ def test_what_nginx_rules_can_not_be_read_is_told_with_its_line(text: str, why: 
         assert [rule.match for rule in settings.rules] == ["/good"]
 
 
+def test_directives_without_words_end_no_reading() -> None:
+    told = parse_nginx("server { return; rewrite; location; if; location = {} map; server_name; return 301 /x; }", "n")
+    assert [rule.target for rule in told.rules] == [("/x",)]
+
+
 def test_hostile_nesting_ends() -> None:
     settings = parse_nginx("server {" * 100_000, "n")
     assert settings.rules == ()
@@ -231,6 +236,19 @@ def test_what_apache_rules_can_not_be_read_is_told_with_its_line(line: str, why:
 def test_a_line_that_is_nothing_does_not_end_the_reading(line: str) -> None:
     rules, _ = parse_htaccess(f"{line}\nRedirect 301 /a /b", "h")
     assert [rule.match for rule in rules] == ["/a"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [r"%{HTTP_HOST} ^(.+)\.old\.example$", "%{QUERY_STRING} (open", "%{HTTP_HOST}", "%{QUERY_STRING} (a+)+"],
+)
+def test_a_rule_whose_condition_can_not_be_read_is_none(condition: str) -> None:
+    rules, problems = parse_htaccess(
+        f"RewriteCond {condition}\nRewriteCond %{{HTTPS}} off\nRewriteRule ^ https://new.example/ [R=301]\n"
+        "RewriteRule ^a$ /b [R]", "h"
+    )  # fmt: skip
+    assert [rule.origin for rule in rules] == ["h:4"]
+    assert [place for place, _ in problems] == ["h:1", "h:3"]
 
 
 def test_lines_may_go_on() -> None:
