@@ -251,6 +251,25 @@ def test_a_rule_whose_condition_can_not_be_read_is_none(condition: str) -> None:
     assert [place for place, _ in problems] == ["h:1", "h:3"]
 
 
+def test_what_counts_for_some_requests_only_is_told_and_no_rule() -> None:
+    text = """<If "%{HTTP_HOST} == 'x'">
+        Redirect 301 / https://x.example/
+        </If>
+        <FilesMatch "\\.pdf$">
+        <IfModule mod_rewrite.c>
+        RewriteRule ^(.*)$ /pdf [R]
+        </IfModule>
+        </FilesMatch>
+        RewriteCond %{REQUEST_METHOD} POST
+        RewriteRule ^post$ /p [R]
+        RewriteCond %{REQUEST_METHOD} !^POST$
+        RewriteRule ^get$ /g [R]
+        Redirect 301 /a /b"""
+    rules, problems = parse_htaccess(text, "h")
+    assert [rule.origin for rule in rules] == ["h:12", "h:13"]
+    assert [place for place, _ in problems] == ["h:2", "h:6", "h:10"]
+
+
 def test_lines_may_go_on() -> None:
     rules, _ = parse_htaccess("Redirect 301 \\\n  /a \\\n /b\nRedirect 301 /c /d", "h")
     assert [(rule.origin, rule.match) for rule in rules] == [("h:1", "/a"), ("h:4", "/c")]
