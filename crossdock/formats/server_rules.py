@@ -149,8 +149,10 @@ def _section(hosts: Sequence[str], lines: Sequence[str]) -> list[str]:
 
 def _but_for(pattern: str, paths: Sequence[str]) -> str:
     """An expression that leaves alone those of the paths that it would fit."""
-    fits = compiled(python_pattern(pattern), False) if paths else None
-    hit = [escaped(decoded(path)) for path in paths if fits and fits.search(path)]
+    if not paths:
+        return pattern
+    fits = compiled(python_pattern(pattern), False)
+    hit = [escaped(decoded(path)) for path in paths if fits.search(path)]
     return f"^(?!(?:{'|'.join(hit)})$){from_start(pattern)}" if hit else pattern
 
 
