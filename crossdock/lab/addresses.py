@@ -73,7 +73,7 @@ def _can_bind(address: str, port: int) -> bool:
 def _registry() -> Iterator[Path]:
     """The folder that holds one small file for each lab. Its own lock serves: no lock file is left behind. It is the
     machine's and not TMPDIR: labs with another TMPDIR want the same addresses."""
-    folder = Path("/tmp")  # noqa: S108
+    folder = Path("/tmp")
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
