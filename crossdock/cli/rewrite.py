@@ -53,7 +53,7 @@ def rewrite(
         rewriter = Rewriter(url_rules(urls))
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from None
-    if os.isatty(_IN):
+    if not _is_given():
         raise typer.BadParameter("give a dump on standard input: crossdock rewrite FROM TO < dump.sql > out.sql")
     began, written = time.monotonic(), 0
     dump = SqlDump(rewriter, backslash_escapes=backslash_escapes)
@@ -64,6 +64,15 @@ def rewrite(
             written += len(piece)
             bar.update(task, completed=dump.bytes_read, table=dump.table)
     _tell(dump, written, time.monotonic() - began, as_json=as_json)
+
+
+def _is_given() -> bool:
+    """Whether standard input is open, and no terminal."""
+    try:
+        os.fstat(_IN)
+    except OSError:
+        return False
+    return not os.isatty(_IN)
 
 
 def _progress(*, hidden: bool) -> Progress:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, NamedTuple
@@ -16,6 +18,9 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 # What may stand unencoded in a path or a query besides these.
 _DELIMITERS = frozenset(b"/:@!$&'()*+,;=")
 _TRIPLET = re.compile(rb"%([0-9A-Fa-f]{2})")
+_QUANTIFIERS = "?*{"
+_CAPTURE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P<\w+>", re.DOTALL)
+_META = "\\^$.|?*+()[]{}"
 _NORMAL = re.compile(r"[A-Za-z0-9\-._~/:@!$&'()*+,;=]*")
 
 
@@ -66,8 +71,9 @@ class Address(NamedTuple):
 def address_of(url: str) -> Address | None:
     """The address of an http(s) URL; None when it is none, or hostile (control characters, no host, an account)."""
     found = re.fullmatch(
-        r"https?://([^/?#\s@\\]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#.*)?", url.strip(), re.IGNORECASE | re.DOTALL
-    )
+        r"https?://([^/?#\s@\\\"'<>`^{|}$%;()*,]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#.*)?", url.strip(),
+        re.IGNORECASE | re.DOTALL,
+    )  # fmt: skip
     if not found or re.search(r"[\x00-\x20\x7f]", url.strip()):
         return None
     host = found[1].lower().rstrip(".")
@@ -180,7 +186,7 @@ _POSIX = {
     "alnum": "A-Za-z0-9", "alpha": "A-Za-z", "digit": "0-9", "lower": "a-z", "upper": "A-Z", "space": r"\s",
     "xdigit": "0-9A-Fa-f", "word": r"\w", "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(|\)(?:[+*]|\{\d*,\d*\})?|[+*]|\{\d*,\}", re.DOTALL)
+_TOKEN = re.compile(r"\||\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(|\)(?:[+*]|\{\d*,\d*\})?|[+*]|\{\d*,\}", re.DOTALL)
 
 
 def python_pattern(pattern: str) -> str:
@@ -205,13 +211,48 @@ def from_start(pattern: str) -> str:
     return pattern.removeprefix("^") if pattern.startswith("^") else f".*?{pattern}"
 
 
+def plain_start(pattern: str) -> str:
+    """The plain text with which everything that an expression fits must begin; '' where there is none."""
+    if not pattern.startswith("^") or _alternates(pattern):
+        return ""
+    made, at = [], 1
+    while at < len(pattern):
+        letter = pattern[at]
+        step = 1
+        if letter == "\\" and at + 1 < len(pattern) and not pattern[at + 1].isalnum():
+            letter, step = pattern[at + 1], 2
+        elif letter in _META:
+            break
+        if pattern[at + step : at + step + 1] and pattern[at + step] in _QUANTIFIERS:
+            break
+        made.append(letter)
+        at += step
+        if pattern[at : at + 1] == "+":
+            break
+    return "".join(made)
+
+
+def _alternates(pattern: str) -> bool:
+    """Whether an expression is two or more, joined by a | outside of all groups."""
+    depth = 0
+    for token in re.finditer(r"\\.|\[(?:\\.|[^\]\\])*\]|[()|]", pattern, re.DOTALL):
+        if token[0] == "(":
+            depth += 1
+        elif token[0] == ")":
+            depth -= 1
+        elif token[0] == "|" and depth == 0:
+            return True
+    return False
+
+
 def escaped(text: str) -> str:
     """A text as a pattern; unlike re.escape it leaves alone what has no meaning, so that people recognise it."""
     return re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", text)
 
 
 def _may_be_endless(pattern: str) -> bool:
-    """Whether a repeated group repeats something itself, which may take for ever on a path that almost fits."""
+    """Whether a repeated group repeats something itself or has alternatives, which may fit the same text in many ways:
+    both may take for ever on a path that almost fits."""
     repeats = [False]
     for token in (found[0] for found in _TOKEN.finditer(pattern)):
         if token == "(":  # noqa: S105  a parenthesis
@@ -221,7 +262,7 @@ def _may_be_endless(pattern: str) -> bool:
             if inner and len(token) > 1:
                 return True
             repeats[-1] = repeats[-1] or inner or len(token) > 1
-        elif token[0] in "+*{":
+        elif token[0] in "+*{|":
             repeats[-1] = True
     return False
 
@@ -255,3 +296,41 @@ class MapRow:
         """Host and regular expression of a pattern."""
         host, _, pattern = self.source.partition(" ")
         return host, pattern
+
+
+def captures(pattern: str) -> list[str]:
+    """What each capture of an expression begins with: the rest of the expression behind its parenthesis."""
+    return [pattern[found.end() :] for found in _CAPTURE.finditer(pattern) if found[0].startswith("(")]
+
+
+def landing(row: MapRow) -> Address | None:
+    """Where a row leads; None where its target is no address, or where a visitor could choose its host: right behind a
+    host only a capture that begins with a slash may stand."""
+    behind = re.match(r"(https?://[^/?#$]+)\$(\d)", row.target, re.IGNORECASE) if row.match == "pattern" else None
+    if behind is None:
+        return address_of(row.target)
+    groups, number = captures(row.parts[1]), int(behind[2])
+    begins = groups[number - 1] if 0 < number <= len(groups) else ""
+    return address_of(f"{behind[1]}/") if begins.startswith(("/", "(?=/)")) else None
+
+
+def shielded(rows: Iterable[MapRow]) -> dict[str, MapRow]:
+    """The rows of what is kept (by their source) that a pattern of the same map would take away: nothing else keeps an
+    address where it is."""
+    kept: list[tuple[Address, MapRow]] = []
+    starts: dict[str, dict[str, list[re.Pattern[str]]]] = {}
+    for row in rows:
+        asked = address_of(row.source) if row.match == "exact" and row.action == "kept" else None
+        if asked and not asked.query:
+            kept.append((asked, row))
+        elif row.match == "pattern":
+            host, pattern = row.parts
+            with suppress(ValueError):
+                fits = compiled(python_pattern(pattern), False)
+                starts.setdefault(host, {}).setdefault(plain_start(pattern), []).append(fits)
+    made: dict[str, MapRow] = {}
+    for asked, row in kept:
+        here = starts.get(asked.host, {})
+        if any(one.search(asked.path) for at in range(len(asked.path) + 1) for one in here.get(asked.path[:at], ())):
+            made[row.source] = row
+    return made

@@ -82,7 +82,7 @@ class SiteWeb:
                     request.headers.update({name: value for name, value in signed.items() if name not in headers})
                 answer = client.send(request, stream=True)
                 try:
-                    return answer, _body(answer)
+                    return answer, _body(answer, time.monotonic() + self.timeout_seconds)
                 finally:
                     answer.close()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -125,10 +125,13 @@ def _trust(authority: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=authority)
 
 
-def _body(answer: httpx.Response) -> bytes:
+def _body(answer: httpx.Response, until: float) -> bytes:
+    """Errors: httpx.ReadTimeout for one that trickles on and on."""
     body = bytearray()
     for piece in answer.iter_bytes():
         body += piece
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("the answer does not come to its end")
         if len(body) >= _MAX_BODY_BYTES:
             break
     return bytes(body[:_MAX_BODY_BYTES])

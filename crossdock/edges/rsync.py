@@ -73,7 +73,8 @@ class Rsync:
         failure: Callable[[int, str, str], CrossdockError | None],
     ) -> None:
         with tempfile.NamedTemporaryFile() as names, tempfile.TemporaryFile() as told:
-            names.write(b"".join(name + b"\0" for name in entries))
+            # It takes a name that begins with # or ; for a comment, whatever ends the names.
+            names.write(b"".join(b"./" + name + b"\0" for name in entries))
             names.flush()
             limit = [f"--bwlimit={self.bandwidth_kib}"] if self.bandwidth_kib else []
             argv = [

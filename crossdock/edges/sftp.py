@@ -93,12 +93,12 @@ class Sftp:
             + _resume(partials[name], entry)
             + b" ".join((_said(_remote(root, name)), _said(bytes(partials[name]))))
             for name, entry in left.items()
-            if _sayable(name)
+            if _sayable(root, folder, name)
         ]
         try:
             done = self._sftp(lines) if lines else Completed(0, b"", b"")
             for name in left:
-                if not _sayable(name):
+                if not _sayable(root, folder, name):
                     self._cat(_remote(root, name), partials[name])
         finally:
             for name, entry in list(left.items()):
@@ -133,7 +133,7 @@ class Sftp:
     def _push(self, folder: str, left: Files, root: str, told: Counted) -> None:
         """Sends what is left; what is in place leaves `left`, also when the session is cut."""
         begun = self._begun(root) if any(entry.size >= _RESUMED_FROM_BYTES for entry in left.values()) else {}
-        sayable = [name for name in left if _sayable(name)]
+        sayable = [name for name in left if _sayable(root, folder, name)]
         lines: list[bytes] = []
         for name in sayable:
             token = _token(name, left[name])
@@ -216,8 +216,9 @@ def _token(name: bytes, entry: Entry) -> str:
     return hashlib.sha256(name + b"\0" + f"{entry.size} {entry.mtime_seconds}".encode()).hexdigest()[:32]
 
 
-def _sayable(name: bytes) -> bool:
-    return not _UNSAYABLE & set(name)
+def _sayable(root: str, folder: str, name: bytes) -> bool:
+    """Whether both of a file's places can be said in sftp's language."""
+    return not _UNSAYABLE & {*os.fsencode(root), *os.fsencode(folder), *name}
 
 
 def _said(path: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from crossdock.core.redirects import GONE, MapRow, address_of
+from crossdock.core.redirects import GONE, MapRow, address_of, plain_start, shielded
 
 VERSION = 1
 _PLAIN = frozenset(range(0x20, 0x7F)) - frozenset(b"'\\")
@@ -15,9 +15,10 @@ Table = Mapping[str, object]
 def render_bridge(rows: Iterable[MapRow], digest: str) -> str:
     """The rows (by the addresses that the environment is asked for) as PHP; ASCII only.
 
-    exact: host -> path[?query] -> (status, URL or a name). patterns: host -> [(PCRE, status, URL)], in order.
-    hosts: host -> scheme://host.
+    exact: host -> path[?query] -> (status, URL or a name); 200 for what no pattern may take. patterns: host ->
+    [(PCRE, status, URL, the text that all it fits begins with)], in order. hosts: host -> scheme://host.
     """
+    rows = list(rows)
     exact: dict[str, dict[str, object]] = {}
     patterns: dict[str, list[object]] = {}
     hosts: dict[str, object] = {}
@@ -26,9 +27,13 @@ def render_bridge(rows: Iterable[MapRow], digest: str) -> str:
             hosts[row.source] = row.target.rstrip("/")
         elif row.match == "pattern":
             host, pattern = row.parts
-            patterns.setdefault(host, []).append([delimited(pattern), row.status, row.target or row.note])
+            rule = [delimited(pattern), row.status, row.target or row.note, plain_start(pattern)]
+            patterns.setdefault(host, []).append(rule)
         elif row.action in ("moved", "gone") and (asked := address_of(row.source)):
             exact.setdefault(asked.host, {})[asked.key] = [row.status, row.note if row.status == GONE else row.target]
+    for source in shielded(rows):
+        if asked := address_of(source):
+            exact.setdefault(asked.host, {})[asked.key] = [200, ""]
     made = {"version": VERSION, "digest": digest, "exact": exact, "patterns": patterns, "hosts": hosts}
     return f"<?php\nreturn {_php(made, '')};\n"
 

@@ -9,9 +9,22 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from crossdock.core.redirects import GONE, REDIRECTS, Carries, Rule, Slot, address_of, from_start, python_pattern
+from crossdock.core.redirects import (
+    GONE,
+    REDIRECTS,
+    Carries,
+    Rule,
+    Slot,
+    address_of,
+    compiled,
+    from_start,
+    python_pattern,
+)
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|((?:[^\s"\\]|\\.)+)')
+_ALIASES = ("redirect", "redirectpermanent", "redirecttemp", "redirectmatch")
+# What counts for some requests only. (<Directory> mostly is the site's own, and <IfModule> holds.)
+_SECTION = re.compile(r"<(/?)(?:If|ElseIf|Else|Location|LocationMatch|Files|FilesMatch)\b", re.IGNORECASE)
 _NAMED = {"permanent": 301, "temp": 302, "seeother": 303, "gone": 410}
 _BACK = re.compile(r"\\(.)|\$(\d)|%(\d)|%\{([A-Za-z_:]+)\}")
 _HOST_PATTERN = re.compile(r"\^?((?:www\\?\.|\(\?:www\\?\.\)\??|\(www\\?\.\)\??)?)([A-Za-z0-9\\.-]+)\$?")
@@ -38,7 +51,9 @@ def parse_htaccess(text: str, origin: str, hosts: tuple[str, ...] = ()) -> tuple
             reader.read(line, place)
         except ValueError as error:
             reader.problems.append((place, str(error)))
-            reader.conditions = _Conditions()
+            # A rule whose condition can't be read must not count for everything.
+            unread = line if line.lower().startswith("rewritecond") else ""
+            reader.conditions = _Conditions(foreign=unread)
     return reader.rewrites + reader.aliases, reader.problems
 
 
@@ -68,11 +83,17 @@ class _Reader:
         self.engine = True
         self.base = "/"
         self.per_server = False
+        self.sections: list[str] = []
 
     def read(self, line: str, place: str) -> None:
         words = [found[1] if found[1] is not None else found[2] for found in _WORD.finditer(line)]
-        name = words[0].lower()
-        if name in ("redirect", "redirectpermanent", "redirecttemp", "redirectmatch"):
+        name = words[0].lower() if words else ""
+        if section := _SECTION.match(line):
+            self._enter(section[1], line)
+        elif self.sections and name in (*_ALIASES, "rewriterule"):
+            self.conditions = _Conditions()
+            raise ValueError(f"it stands within {self.sections[-1]}, which only the running server knows")
+        elif name in _ALIASES:
             self.aliases.append(self._alias(name, words[1:], place))
         elif name == "rewriteengine":
             self.engine = [word.lower() for word in words[1:2]] != ["off"]
@@ -91,6 +112,12 @@ class _Reader:
         elif name in ("servername", "serveralias") and self.per_server:
             plain = tuple(word.lower().partition(":")[0] for word in words[1:] if "*" not in word)
             self.hosts += plain
+
+    def _enter(self, slash: str, line: str) -> None:
+        if not slash:
+            self.sections.append(line)
+        elif self.sections:
+            self.sections.pop()
 
     def _alias(self, name: str, words: list[str], place: str) -> Rule:
         status = 301 if name == "redirectpermanent" else 302
@@ -119,7 +146,9 @@ class _Reader:
             here.query.append(python_pattern(pattern if "NC" not in flags else f"(?i:{pattern})"))
         elif test == "%{HTTP_HOST}" and not pattern.startswith("!"):
             here.hosts.append(_hosts(pattern))
-        elif test in ("%{HTTPS}", "%{REQUEST_SCHEME}", "%{SERVER_PORT}", "%{REQUEST_METHOD}"):
+        elif test == "%{REQUEST_METHOD}" and _holds_for_get(pattern):
+            return
+        elif test in ("%{HTTPS}", "%{REQUEST_SCHEME}", "%{SERVER_PORT}"):
             here.foreign = here.foreign or "scheme"
         else:
             here.foreign = f"{words[0]} {pattern}"
@@ -178,6 +207,10 @@ class _Reader:
         if not text.startswith(("/", "http://", "https://", "%{", "$")) or text == "-":
             text = self.base + text
         return _template(text.removesuffix("?")), carries
+
+
+def _holds_for_get(pattern: str) -> bool:
+    return bool(compiled(python_pattern(pattern.removeprefix("!")), True).search("GET")) != pattern.startswith("!")
 
 
 def _without_captures(pattern: str) -> str:

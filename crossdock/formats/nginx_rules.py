@@ -223,6 +223,8 @@ class _Reader:
 
     def _returned(self, one: Directive, where: _Where) -> Iterator[Rule]:
         words = one.words[1:]
+        if not words:
+            raise ValueError("return without a status")
         status = int(words[0]) if words and words[0].isdigit() else 302
         if status not in (*REDIRECTS, GONE):
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -17,10 +18,12 @@ from crossdock.core.redirects import (
     MapRow,
     Match,
     address_of,
+    landing,
     python_pattern,
 )
 
 COLUMNS = ("source", "match", "action", "target", "status", "origin", "hits", "note")
+_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*(?::\d+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MOST_BYTES = 200 << 20
 _LONGEST_CELL = 8_192
@@ -108,7 +111,7 @@ def _row(cells: dict[str, str]) -> tuple[MapRow, list[str]]:
         for name, cell in cells.items()
         if len(cell) > _LONGEST_CELL
     ]
-    match, action = cells.get("match", "") or "exact", cells.get("action", "").lower()
+    match, action = cells.get("match", "").lower() or "exact", cells.get("action", "").lower()
     if match not in MATCHES:
         wrong.append(f"match: {match!r} is none of {', '.join(MATCHES)}")
     if action not in ACTIONS:
@@ -147,7 +150,9 @@ def _shape(row: MapRow) -> Sequence[str]:
             wrong.append(f"source: {error}")
         if not host or not pattern:
             wrong.append("source: a pattern is written as: host, a blank, a regular expression")
-    if row.action in ("kept", "moved") and address_of(row.target) is None:
+    if row.match == "host" and (row.action != "moved" or not _HOST.fullmatch(row.source)):
+        wrong.append("source: a host is written as its name alone, and moved")
+    if row.action in ("kept", "moved") and landing(row) is None:
         wrong.append(f"target: {row.target!r} is no http(s) address")
     if row.action == "moved" and row.status not in REDIRECTS:
         wrong.append(f"status: {row.status} is no redirect")

@@ -17,6 +17,9 @@ from crossdock.core.redirects import (
     compiled,
     decoded,
     escaped,
+    from_start,
+    python_pattern,
+    shielded,
 )
 
 _SERVER_PART = """# Crossdock, map {digest}. For each server block; needs the other file at the http level.
@@ -39,6 +42,9 @@ def render_nginx(rows: Sequence[MapRow], digest: str) -> tuple[str, str]:
     for row, asked in exact:
         if row.action in ("moved", "gone"):
             (with_query if asked.query else by_path).append(_nginx_entry(row, asked, folded))
+    by_path += [
+        _nginx_entry(row, asked, folded) for row in shielded(rows).values() if (asked := address_of(row.source))
+    ]
     patterns = [_nginx_pattern(row) for row in rows if row.match == "pattern"]
     hosts = [(row.source, row.target.rstrip("/")) for row in rows if row.match == "host"]
     keys = [entry for entry in (*with_query, *by_path) if entry]
@@ -78,6 +84,8 @@ def _nginx_entry(row: MapRow, asked: Address, folded: Counter[str]) -> str:
         return f"# left out, control characters: {asked.host}{asked.key}"
     if row.status == GONE:
         value = "410 gone"
+    elif row.action == "kept":
+        value = "200 kept"
     else:
         along = "" if asked.query or "?" in row.target else "+"
         value = f"{row.status}{along} {_value(row.target)}"
@@ -108,6 +116,7 @@ def render_apache(rows: Sequence[MapRow], digest: str) -> str:
     aliases = {row.source: row.target.rstrip("/") for row in rows if row.match == "host"}
     by_query: list[str] = []
     by_path: dict[str, list[str]] = {}
+    kept = [one for row in shielded(rows).values() if (one := address_of(row.source))]
     for row in rows:
         asked = address_of(row.source) if row.match == "exact" and row.action in ("moved", "gone") else None
         if asked and asked.query:
@@ -121,7 +130,8 @@ def render_apache(rows: Sequence[MapRow], digest: str) -> str:
                 test = f'RewriteCond "%{{REQUEST_URI}}?%{{QUERY_STRING}}" "{_quotes(pattern)}"'
                 by_query += _rewrite(host, test, "^", row, back="%")
             else:
-                found = _redirect(f"{pattern.removesuffix(QUERY_TAIL)}$", _without_tail(row))
+                without = _but_for(pattern.removesuffix(QUERY_TAIL), [one.path for one in kept if one.host == host])
+                found = _redirect(f"{without}$", _without_tail(row))
                 by_path.setdefault(host, []).append(found)
     lines = [f"# Crossdock, map {digest}", "RewriteEngine On", *by_query]
     # Of two sections that both hold, Apache lets the later one decide.
@@ -135,6 +145,15 @@ def render_apache(rows: Sequence[MapRow], digest: str) -> str:
 def _section(hosts: Sequence[str], lines: Sequence[str]) -> list[str]:
     names = "|".join(map(escaped, hosts))
     return [f'<If "%{{HTTP_HOST}} =~ m#^(?:{names})(?::[0-9]+)?$#i">', *lines, "</If>"]
+
+
+def _but_for(pattern: str, paths: Sequence[str]) -> str:
+    """An expression that leaves alone those of the paths that it would fit."""
+    if not paths:
+        return pattern
+    fits = compiled(python_pattern(pattern), False)
+    hit = [escaped(decoded(path)) for path in paths if fits.search(path)]
+    return f"^(?!(?:{'|'.join(hit)})$){from_start(pattern)}" if hit else pattern
 
 
 def _without_tail(row: MapRow) -> MapRow:

@@ -14,6 +14,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 _lock = threading.Lock()
 _MAX_BODY_BYTES = 1 << 20
@@ -72,7 +73,8 @@ class Smtp(socketserver.StreamRequestHandler):
 
 
 class Http(BaseHTTPRequestHandler):
-    """Answers everything with 200; a CONNECT, which begins TLS through a proxy, is remembered and refused."""
+    """Answers everything with 200, or leads on to what ?lead-to= names; a CONNECT, which begins TLS through a proxy, is
+    remembered and refused."""
 
     protocol_version = "HTTP/1.1"
     timeout = 30
@@ -84,7 +86,10 @@ class Http(BaseHTTPRequestHandler):
         entry = {"method": self.command, "url": self.path, "host": self.headers.get("Host", ""), "body": body}
         remember(server.record, entry)
         answer = b'{"sink": true}\n'
-        self.send_response(502 if self.command == "CONNECT" else 200)
+        onward = parse_qs(urlsplit(self.path).query).get("lead-to", [""])[0]
+        self.send_response(502 if self.command == "CONNECT" else 302 if onward else 200)
+        if onward:
+            self.send_header("Location", onward)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         self.send_header("Connection", "close")

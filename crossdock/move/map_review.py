@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from crossdock.core.redirects import MapRow, address_of
+from crossdock.core.redirects import MapRow, address_of, landing
 from crossdock.wordpress.addresses import AddressMap
 
 _MOST_HOPS = 10_000
@@ -61,7 +61,7 @@ def _repeated(lines: Lines) -> Iterator[Mistake]:
 
 def _foreign(lines: Lines, addresses: AddressMap) -> Iterator[Mistake]:
     for line, row in lines:
-        source, target = address_of(row.source), address_of(row.target)
+        source, target = address_of(row.source), landing(row)
         if row.match == "exact" and source and not addresses.asked(source):
             yield Mistake(line, f"source: {source.host} is no host of the stores")
         if row.match == "pattern" and row.parts[0] not in addresses.target_hosts:

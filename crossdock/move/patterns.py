@@ -12,6 +12,7 @@ from crossdock.core.redirects import (
     Rule,
     Slot,
     address_of,
+    captures,
     compiled,
     escaped,
     from_start,
@@ -19,8 +20,6 @@ from crossdock.core.redirects import (
 )
 from crossdock.wordpress.addresses import AddressMap
 from crossdock.wordpress.sitemap import StoreMap
-
-_CAPTURE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P<\w+>", re.DOTALL)
 
 
 def pattern_row(rule: Rule, asked_base: str, addresses: AddressMap) -> MapRow:
@@ -32,7 +31,7 @@ def pattern_row(rule: Rule, asked_base: str, addresses: AddressMap) -> MapRow:
     path = _path(rule)
     names, groups = _groups(rule)
     if whole:
-        path = f"({path})"
+        path = f"({'' if path.startswith('/') else '(?=/)'}{path})"
     offset = 1 if whole else 0
     pattern = f"(?i:{path})" if rule.ignore_case else path
     after = offset + groups
@@ -94,7 +93,7 @@ def _groups(rule: Rule) -> tuple[dict[str, int], int]:
 
 
 def _captures(pattern: str) -> int:
-    return sum(found[0].startswith("(") for found in _CAPTURE.finditer(pattern))
+    return len(captures(pattern))
 
 
 def _query(pattern: str) -> str:
@@ -142,6 +141,14 @@ def _number(slot: Slot, rule: Rule, names: dict[str, int], offset: int, after: i
     raise ValueError(f"its target holds the request's {slot.kind}")
 
 
+def _begins_with_slash(rule: Rule, part: str | Slot) -> bool:
+    """Whether what the request fills in behind a host can't make the host longer: a path, a capture such as (/.*)."""
+    if isinstance(part, str) or part.kind in ("uri", "request", "tail"):
+        return True
+    groups, number = captures(rule.match), int(part.key) if part.key.isdigit() else 0
+    return part.kind == "path" and 0 < number <= len(groups) and groups[number - 1].startswith("/")
+
+
 def _base(rule: Rule, asked_base: str, addresses: AddressMap) -> str:
     """scheme://host of the target, in the environment."""
     first = rule.target[0] if rule.target else ""
@@ -149,9 +156,11 @@ def _base(rule: Rule, asked_base: str, addresses: AddressMap) -> str:
         if first.kind in ("uri", "request"):
             return asked_base
         raise ValueError("its target begins with a capture")
-    found = re.match(r"https?://[^/?#]+", first)
+    found = re.match(r"https?://[^/?#]*", first)
     if not found:
         return asked_base
+    if len(rule.target) > 1 and found.end() == len(first) and not _begins_with_slash(rule, rule.target[1]):
+        raise ValueError("its target's host is the visitor's to choose")
     there = address_of(found[0])
     ours = addresses.asked(Address(there.host, "/")) if there else ""
     return ours.rstrip("/") or found[0]

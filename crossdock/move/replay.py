@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.ports import Answer, Crawler, Progress
-from crossdock.core.redirects import GONE, REDIRECTS, MapRow, address_of
+from crossdock.core.redirects import GONE, REDIRECTS, Address, MapRow, address_of
 from crossdock.wordpress.addresses import AddressMap
 
 SLOW_SECONDS = 5.0
@@ -147,6 +147,7 @@ class Replay:
         self.keep = keep
         self.token = f"crossdock-{secrets.token_hex(6)}"
         self.nonsense: dict[str, Seen] = {}
+        self.homes = {address_of(f"{store.target_url}/") for site in addresses.sites for store in site.stores}
         self.hosts = addresses.target_hosts | {row.source for row in rows if row.match == "host"}
 
     def run(self) -> Replayed:
@@ -240,6 +241,8 @@ class Replay:
             return "url.loop", ""
         if one.row.match == "exact" and one.row.action == "moved" and target != place:
             return "url.elsewhere", f"to {place}, not {target}"
+        if self._is_sent_home(one, first, place):
+            return "url.soft-404", "sent to the start page for good"
         if place.host not in self.hosts:
             return ("", "") if target == place else ("url.foreign", f"to {place.host}")
         if _scheme(there) != _scheme(one.url):
@@ -252,6 +255,13 @@ class Replay:
             return ("url.loop", f"by {place}") if onward in (one.url, there) else ("url.chain", f"by {place}")
         code, text = self._page(there, second)
         return code, f"after {place}{f', {text}' if text else ''}" if code else ""
+
+    def _is_sent_home(self, one: Question, first: Seen, place: Address) -> bool:
+        """What the source shows and the target does not have, plugins send to the start page: search engines take that
+        for what it is. (What redirects for the moment, as an empty checkout does, is none of it.)"""
+        asked = address_of(one.url)
+        kept = one.row.match == "exact" and one.row.action == "kept" and first.status in (301, 308)
+        return kept and place in self.homes and asked is not None and asked.path not in (place.path, "/index.php")
 
     def _page(self, url: str, answer: Seen) -> tuple[str, str]:
         if answer.status == 404:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from crossdock.core.redirects import Address, Rule, decoded
-
-_QUANTIFIERS = "?*{"
-_META = "\\^$.|?*+()[]{}"
+from crossdock.core.redirects import Address, Rule, decoded, plain_start
 
 
 class RuleBook:
@@ -54,34 +50,4 @@ class RuleBook:
 
 def literal_start(rule: Rule) -> str:
     """The plain text with which every path that an expression fits must begin."""
-    pattern = rule.match
-    if rule.ignore_case or not pattern.startswith("^") or _alternates(pattern):
-        return ""
-    made, at = [], 1
-    while at < len(pattern):
-        letter = pattern[at]
-        step = 1
-        if letter == "\\" and at + 1 < len(pattern) and not pattern[at + 1].isalnum():
-            letter, step = pattern[at + 1], 2
-        elif letter in _META:
-            break
-        if pattern[at + step : at + step + 1] and pattern[at + step] in _QUANTIFIERS:
-            break
-        made.append(letter)
-        at += step
-        if pattern[at : at + 1] == "+":
-            break
-    return "".join(made)
-
-
-def _alternates(pattern: str) -> bool:
-    """Whether an expression is two or more, joined by a | outside of all groups."""
-    depth = 0
-    for token in re.finditer(r"\\.|\[(?:\\.|[^\]\\])*\]|[()|]", pattern, re.DOTALL):
-        if token[0] == "(":
-            depth += 1
-        elif token[0] == ")":
-            depth -= 1
-        elif token[0] == "|" and depth == 0:
-            return True
-    return False
+    return "" if rule.ignore_case else plain_start(rule.match)

@@ -27,6 +27,7 @@ from crossdock.wordpress.sitemap import SiteMap, StoreMap
 
 Kind = Literal["uploads", "theme", "plugin", "must-use"]
 _OTHER_BLOGS = b"sites"
+_MOST_LINKS = 40  # on one way, as Linux has it
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,7 @@ def _unknown_names(files: Files, sources: Sequence[SourceFacts]) -> Iterator[Fin
 def wanted(tree: Tree, listing: Listing | None, exclude: Sequence[str]) -> Wanted:
     """What of a folder is carried. Links stay links, and those that lead out of the folder stay behind."""
     patterns = [re.compile(translate(one)) for one in exclude] if tree.kind == "uploads" else []
+    links = _links(tree.source, listing)
     entries: dict[bytes, Entry] = {}
     excluded, outside, special = 0, [], []
     for name, entry in (listing.entries if listing else {}).items():
@@ -205,7 +207,7 @@ def wanted(tree: Tree, listing: Listing | None, exclude: Sequence[str]) -> Wante
             entries[name] = entry
         elif entry.kind != LINK:
             special.append(name)
-        elif (link := carried_link(tree.source, name, entry.link)) is not None:
+        elif (link := links[name]) is not None and _stays_within(name, links):
             entries[name] = entry._replace(link=link)
         else:
             outside.append(name)
@@ -229,6 +231,36 @@ def carried_link(root: str, name: bytes, link: bytes) -> bytes | None:
         return posixpath.relpath(posixpath.normpath(link)[len(base) :], folder or b".")
     to = posixpath.normpath(posixpath.join(folder, link))
     return None if to == b".." or to.startswith(b"../") else link
+
+
+def _links(root: str, listing: Listing | None) -> dict[bytes, bytes | None]:
+    """The text that each link would get at the target; None for those that lead out of the folder by themselves."""
+    entries = listing.entries if listing else {}
+    return {name: carried_link(root, name, one.link) for name, one in entries.items() if one.kind == LINK}
+
+
+def _stays_within(name: bytes, links: Mapping[bytes, bytes | None]) -> bool:
+    """Whether a link stays in the folder when those on its way are followed as well: `..` behind a link leads above
+    what that one points to, so that two links which stay inside may lead out together."""
+    left = name.split(b"/")[::-1]
+    at: list[bytes] = []
+    followed = 0
+    while left:
+        part = left.pop()
+        if part == b"..":
+            if not at:
+                return False
+            at.pop()
+        elif part not in (b"", b"."):
+            at.append(part)
+            to = links.get(b"/".join(at), b"")
+            followed += to != b""
+            if to is None or followed > _MOST_LINKS:
+                return False
+            if to:
+                at.pop()
+                left += to.split(b"/")[::-1]
+    return True
 
 
 def stale(want: Mapping[bytes, Entry], have: Mapping[bytes, Entry]) -> dict[bytes, Entry]:

@@ -23,6 +23,9 @@ const CROSSDOCK_BRIDGE_VERSION = '0.1.0';
 const CROSSDOCK_BRIDGE_ENVIRONMENT = 'staging';
 
 try {
+	if ( ! is_readable( __DIR__ . '/crossdock-bridge/class-crossdock-bridge.php' ) ) {
+		throw new RuntimeException( 'its folder is missing' );
+	}
 	require_once __DIR__ . '/crossdock-bridge/class-crossdock-bridge.php';
 	Crossdock_Bridge::start( CROSSDOCK_BRIDGE_ENVIRONMENT );
 } catch ( Throwable $crossdock_bridge_error ) {

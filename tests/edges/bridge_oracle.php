@@ -13,6 +13,17 @@ switch ($ask['do']) {
             return Crossdock_Bridge_Redirects::find($table, $one[0], $one[1]);
         }, $ask['requests']);
         break;
+    case 'time':
+        $table = Crossdock_Bridge_Redirects::table($ask['file']);
+        foreach ($ask['requests'] as $one) {
+            $began = microtime(true);
+            $made[] = Crossdock_Bridge_Redirects::find($table, $one[0], $one[1]);
+        }
+        $made[] = microtime(true) - $began;
+        break;
+    case 'normal':
+        $made = array_map(['Crossdock_Bridge_Redirects', 'normalised'], $ask['paths']);
+        break;
     case 'alias':
         $made = Crossdock_Bridge_Redirects::alias(Crossdock_Bridge_Redirects::table($ask['file']), $ask['host'], $ask['uri']);
         break;

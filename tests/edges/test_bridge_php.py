@@ -7,14 +7,19 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crossdock.core.errors import TargetError
+from crossdock.core.redirects import MapRow, normal
 from crossdock.core.secrets import Masked
 from crossdock.core.signing import BridgeKey
+from crossdock.formats.bridge_table import render_bridge
+from crossdock.hub.moves import bridge_secrets
 from crossdock.move import bridge
 
 pytestmark = pytest.mark.skipif(shutil.which("php") is None, reason="PHP is not installed")
@@ -99,6 +104,30 @@ def test_no_text_becomes_code(tmp_path: Path) -> None:
     assert list(told["files"]) == ["a'.php"]
 
 
+@pytest.mark.parametrize(
+    ("noise", "works"), [("PHP Warning: Module is loaded already\n", True), ("no PHP here;exit;", False)]
+)
+def test_the_logins_hash_is_one_whatever_php_complains_of(tmp_path: Path, noise: str, works: bool) -> None:
+    class Shell:
+        name = "managed"
+
+        def run(self, argv: list[str], *, input: bytes) -> Any:
+            code = f"echo {json.dumps(noise)}; {argv[-1]}" if works else f"echo {json.dumps(noise)};"
+            return subprocess.run(["php", "-r", code], input=input, capture_output=True, check=True)
+
+    config: Any = SimpleNamespace(
+        state=tmp_path, environments={"staging": SimpleNamespace(bridge=SimpleNamespace(login_password=None))}
+    )
+    shell: Any = Shell()
+    if not works:
+        with pytest.raises(TargetError, match="makes no hash"):
+            bridge_secrets.login_hash(config, "staging", shell)
+        return
+    made = bridge_secrets.login_hash(config, "staging", shell)
+    assert made.startswith("$2y$10$")
+    assert bridge_secrets.login_hash(config, "staging", shell) == made
+
+
 # -- signatures ------------------------------------------------------------------------------------------------------
 
 
@@ -128,6 +157,9 @@ EXACT = {
     "/loop/": [301, "https://h.example/loop/"],
     "/away/": [301, "https://other.example/x/"],
     "/odd-status/": [200, "https://h.example/x/"],
+    "/b%5B1%5D/?t%5B%5D=%25": [301, "https://h.example/brackets/"],
+    "/100%25/": [301, "https://h.example/whole/"],
+    "/cat/stays/": [200, ""],
     "/odd-target/": [301, "javascript:alert(1)"],
     "/relative/": [301, "/x/"],
 }
@@ -140,6 +172,8 @@ PATTERNS = [
     ["~^/host/(.*)$~", 301, "https://$1/"],
     ["~^/self/.*$~", 301, "https://h.example/self/x"],
     ["~^/lost/~", 410, "lost"],
+    ["~^/cat/[^?]*\\?only=([0-9]+)$~", 301, "https://h.example/only/$1/", "/cat/"],
+    ["~^/start(.*)$~", 301, "https://h.example/wrong-start/", "/other"],
     "not a rule",
 ]
 
@@ -163,6 +197,12 @@ PATTERNS = [
         ("/away/", moved("https://other.example/x/")),
         ("/odd-status/", None),
         ("/odd-target/", None),
+        ("/b[1]/?t[]=%", moved("https://h.example/brackets/")),
+        ("/100%/", moved("https://h.example/whole/")),
+        ("/cat/stays/", None),
+        ("/cat/stays/?utm=1", None),
+        ("/cat/stays/?only=7", moved("https://h.example/only/7/")),
+        ("/starts/", None),
         ("/relative/", None),
         ("/shop/artikel-17.html", moved("https://h.example/?p=17", post=17)),
         ("/shop/artikel-17.html?ref=mail", moved("https://h.example/?p=17", post=17)),
@@ -170,6 +210,9 @@ PATTERNS = [
         ("/q?id=5", moved("https://h.example/i/5/")),
         ("/evil/.attacker.example/", None),
         ("/evil/@attacker.example/", None),
+        ("/evil/:80@attacker.example/", None),
+        ("/evil//there", moved("https://h.example/there")),
+        ("/evil/", moved("https://h.example")),
         ("/host/attacker.example", None),
         ("/self/x", None),
         ("/self/y", moved("https://h.example/self/x")),
@@ -215,6 +258,30 @@ def test_ten_thousand_rules_that_overlap_are_quick(table: Callable[..., str]) ->
     assert found == [moved("https://h.example/n-4999/"), moved("https://h.example/x-4999/"), None]
 
 
+SPELLED = st.text("aé/%[]|#&=;'\"20Ff ", max_size=12).map(lambda text: "/" + text.replace("//", "/"))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(SPELLED, min_size=10, max_size=60))
+def test_both_sides_spell_an_address_alike(paths: list[str]) -> None:
+    spelled = oracle(do="normal", paths=paths)
+    assert spelled == [normal(path) for path in paths]
+
+
+def test_ten_thousand_folders_that_moved_cost_a_page_nothing(tmp_path: Path) -> None:
+    """Each line `Redirect 301 /a /b` of a .htaccess is a pattern; every page of the shop asks all of them."""
+    to = "https://h.example/new"
+    rows = [
+        MapRow(rf"{HOST} ^/old-{number}(/[^?]*)?(\?.*)?$", "pattern", "moved", f"{to}-{number}$1$2", 301)
+        for number in range(10_000)
+    ]
+    file = tmp_path / "redirects.php"
+    file.write_text(render_bridge(rows, "0" * 64))
+    found, *_, seconds = oracle(do="time", file=str(file), requests=[[HOST, "/old-9999/x?y=1"], [HOST, "/shop/page/"]])
+    assert found == moved(f"{to}-9999/x?y=1")
+    assert seconds < 0.05
+
+
 def test_a_stores_other_name_goes_to_its_own_in_one_hop(table: Callable[..., str]) -> None:
     file = table(EXACT, PATTERNS, hosts={"www.h.example": "https://h.example", "h.example": "https://h.example"})
 
@@ -241,6 +308,18 @@ def test_a_stores_other_name_goes_to_its_own_in_one_hop(table: Callable[..., str
         ("stream_socket_client('tcp://smtp:25');", ["stream_socket_client"]),
         ("$m = new PHPMailer\\PHPMailer\\PHPMailer(true);", ["phpmailer"]),
         ("$m = new \\PHPMailer();", ["phpmailer"]),
+        ("class A extends \\PHPMailer\\PHPMailer\\PHPMailer {}", ["phpmailer"]),
+        ("exec('sendmail -t'); system($a); `sendmail -t`; $this->exec(1);", ["exec", "system", "`"]),
+        ('$wpdb->query("DROP `$a`"); $x = <<<X\n `$b`\nX;\n', []),
+        (
+            "new \\SoapClient($u); \\WpOrg\\Requests\\Requests::post($u); $a->file('http://x');",
+            ["soapclient", "requests"],
+        ),
+        (
+            "file_get_contents('https://x.example/' . $a); fopen($f, 'r'); copy( \"http://$h\", $f );",
+            ["file_get_contents"],
+        ),
+        ("error_log(f(1, 1), 1, 'a@x'); error_log('a', 3, $f); error_log(g(1, 2));", ["error_log"]),
         ("curl_exec($c); proc_open('x', [], $p);", ["curl_exec", "proc_open"]),
         ("// mail('a');\n/* fsockopen() */ $x = \"mail(1)\"; $y = 'curl_exec(1)';", []),
         ("$order->mail('a'); Mailer::mail(1); function mail() {} wp_mail('a'); new Mail(1);", []),

@@ -78,6 +78,12 @@ def handler(manners: Manners) -> type[BaseHTTPRequestHandler]:
         def at_old(self) -> None:
             self.answer(301, Location="/ok/" + self.path.partition("/old/")[2])
 
+        def at_lost(self) -> None:
+            self.answer(302 if "cart" in self.path else 301, Location="/")
+
+        def at_(self) -> None:
+            self.page("Start", "welcome")
+
         def at_foreign(self) -> None:
             self.answer(301, Location="http://127.0.0.1:9/secret")
 
@@ -327,6 +333,7 @@ def test_every_fault_has_its_own_finding(site: tuple[str, Manners]) -> None:
     result, _ = replayed(
         site[0],
         row("/ok/"), row("/photo.png"), row("/old/kept/"), row("/old/moved/", "moved", "/ok/moved/"),
+        row("/"), row("/lost/cart/"), row("/lost/"),
         row("/gone/", "gone"), row("/foreign/", "moved", "http://127.0.0.1:9/secret"),
         row("/none/"), row("/gone/2/"), row("/ok/alive/", "gone"), row("/error/"), row("/soft/"), row("/soft-class/"),
         row("/not-a-photo.jpg"), row("/fatal/"), row("/die/"), row("/empty/"), row("/cut/"), row("/loop/"),
@@ -338,7 +345,7 @@ def test_every_fault_has_its_own_finding(site: tuple[str, Manners]) -> None:
         "url.gone": ["shop.test/gone/2/"],
         "url.not-gone": ["shop.test/ok/alive/"],
         "url.error": ["shop.test/error/"],
-        "url.soft-404": ["shop.test/soft/", "shop.test/soft-class/", "shop.test/not-a-photo.jpg"],
+        "url.soft-404": ["shop.test/lost/", "shop.test/soft/", "shop.test/soft-class/", "shop.test/not-a-photo.jpg"],
         "url.soft-error": ["shop.test/fatal/", "shop.test/die/", "shop.test/empty/", "shop.test/cut/"],
         "url.loop": ["shop.test/loop/", "shop.test/self/"],
         "url.chain": ["shop.test/chain/"],
@@ -351,7 +358,7 @@ def test_every_fault_has_its_own_finding(site: tuple[str, Manners]) -> None:
     }
     figures = result.figures()
     assert figures == {
-        "urls_total": 27, "urls_ok": 6, "urls_moved": 2, "urls_gone": 1, "urls_failed": 21, "urls_undecided": 0,
+        "urls_total": 30, "urls_ok": 8, "urls_moved": 2, "urls_gone": 1, "urls_failed": 22, "urls_undecided": 0,
     }  # fmt: skip
     findings = result.findings("staging")
     assert {one.code for one in findings} == set(result.failed)

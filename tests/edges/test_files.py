@@ -163,6 +163,8 @@ def test_files_arrive_as_they_were_and_only_once(
     files: RemoteFiles, spool: SpoolFolder, there: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "target folder" / "sites" / "2"
+    for name in ("#first", ";second", "-third", "last. ", "n" * 255):
+        (there / name).write_text(name)
     first = carry(files, spool, there, target)
     links = (LINK_INSIDE, LINK_OUTSIDE)
     should = {name: one for name, one in tree(there).items() if name.rpartition(b"/")[2] not in links}
@@ -173,6 +175,14 @@ def test_files_arrive_as_they_were_and_only_once(
     (there / STRANGE_FOLDER / ".hidden").write_text("longer than before")
     assert len(carry(files, spool, there, target)) == 2
     assert (target / STRANGE_FOLDER / ".hidden").read_text() == "longer than before"
+
+
+def test_folders_that_have_signs_of_other_languages_in_their_names(files: RemoteFiles, tmp_path: Path) -> None:
+    source, target = tmp_path / 'source "1"', tmp_path / "target [folder]*"
+    source.mkdir()
+    (source / "a b").write_text("1")
+    carry(files, SpoolFolder(tmp_path / "Ada's [state] \\ #1" / "files"), source, target)
+    assert tree(target) == tree(source)
 
 
 def test_modes_are_sane_and_times_are_kept(files: RemoteFiles, spool: SpoolFolder, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -21,6 +23,16 @@ class _Page(BaseHTTPRequestHandler):
             self.end_headers()
             return
         body = f"{self.headers['Host']} Grüße".encode("latin-1" if self.path == "/latin" else "utf-8")
+        if self.path == "/trickle":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(60):
+                    self.wfile.write(b"x")
+                    self.wfile.flush()
+                    time.sleep(0.05)
+            return
         if self.path == "/huge":
             body = b"x" * (11 << 20)
         self.send_response(200)
@@ -60,6 +72,13 @@ def test_redirects_are_told_and_not_followed(address: str) -> None:
 
 def test_a_huge_page_is_cut_at_ten_megabytes(address: str) -> None:
     assert len(SiteWeb(address).get("http://north.example/huge")[1]) == 10 << 20
+
+
+def test_a_page_that_trickles_ends_in_its_time(address: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(AccessError, match="does not come to its end"):
+        SiteWeb(address, timeout_seconds=0.3).get("http://north.example/trickle")
+    assert time.monotonic() - began < 2
 
 
 def test_nothing_that_answers_is_an_access_error_with_its_place() -> None:

@@ -47,6 +47,8 @@ ROWS = [
     MapRow(r"a.example ^/b2b/([^?]*)(\?.*)?$", "pattern", "moved", f"{TO}/trade/$1$2", 301),
     MapRow(r"a.example ^/\?(?:|[^?]*?&)product_id=([0-9]+)", "pattern", "moved", f"{TO}/?p=$1", 301),
     MapRow(r"a.example ^/tilde~x(\?.*)?$", "pattern", "gone", "", 410, "n:1", 0, "gone by n:1"),
+    # A person has decided that this one stays, against the pattern.
+    MapRow("http://a.example/b2b/stays/", "exact", "kept", f"{TO}/b2b/stays/", 200, "by Ada"),
     MapRow("www.a.example", "host", "moved", f"{TO}/", 301),
 ]
 
@@ -69,6 +71,9 @@ ANSWERS = (
     ("/b2b/te%20rms/?lang=de", (301, f"{TO}/trade/te%20rms/?lang=de")),
     ("/?a=1&product_id=12", (301, f"{TO}/?p=12")),
     ("/tilde~x", (410, "")),
+    ("/b2b/stays/", (200, "")),
+    ("/b2b/stays/?utm=1", (200, "")),
+    ("/b2b/stays/not", (301, f"{TO}/trade/stays/not")),
 )
 
 
@@ -95,7 +100,8 @@ def test_the_table_is_what_php_reads(tmp_path: Path) -> None:
     assert exact["/gone/"] == [410, "Sold 'off'\n2023 – \\ <?php $x ?>"]
     assert "/kept/" not in exact
     assert "/asked/" not in exact
-    assert told["patterns"]["a.example"][0][1:] == [301, f"{TO}/?p=$1"]
+    assert exact["/b2b/stays/"] == [200, ""]
+    assert told["patterns"]["a.example"][0][1:] == [301, f"{TO}/?p=$1", "/shop/artikel-"]
     assert file.read_text().count("<?php") == 2
 
 
@@ -246,4 +252,4 @@ def test_apaches_lines() -> None:
     assert 'RedirectMatch 301 "^/shop/artikel-([0-9]+)\\\\.html$" "http://a.example/?p=$1"' in lines
     assert 'RewriteCond %{QUERY_STRING} "^p=17$"' in lines
     assert sum(line.startswith("<If") for line in lines) == sum(line == "</If>" for line in lines) == 2
-    assert not [line for line in lines if "kept" in line or "asked" in line]
+    assert not [line for line in lines if "/kept" in line or "asked" in line]

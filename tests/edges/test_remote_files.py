@@ -45,6 +45,17 @@ def test_a_file_is_replaced_whole_and_nothing_lies_beside_it(files: RemoteFiles,
     assert os.listdir(tmp_path) == ["x.php"]  # noqa: PTH208  hidden ones too
 
 
+def test_a_wp_config_that_is_a_link_stays_one(files: RemoteFiles, tmp_path: Path) -> None:
+    """Hosts that deploy by releases keep one wp-config.php for all of them."""
+    shared, link = tmp_path / "shared/wp-config.php", tmp_path / "release/wp-config.php"
+    for one in (shared, link):
+        one.parent.mkdir()
+    shared.write_text("former")
+    link.symlink_to("../shared/wp-config.php")
+    files.write({str(link): RemoteFile(b"now", 0o640, str(link))})
+    assert (shared.read_text(), link.readlink()) == ("now", Path("../shared/wp-config.php"))
+
+
 def test_what_can_not_be_written_is_named(files: RemoteFiles, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(TargetError, match=r"lab: .*file/inner\.php"):

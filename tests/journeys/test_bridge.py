@@ -18,6 +18,7 @@ import pytest
 from staging import ALIAS, NORTH, SOUTH, Staged
 
 from crossdock.core.config import load
+from crossdock.core.errors import CrossdockError
 from crossdock.core.signing import BridgeKey
 from crossdock.hub.moves import bridge_secrets
 from crossdock.lab import wordpress
@@ -342,8 +343,16 @@ TO_SOME = """
     wp_mail('ada@qa.example', 'allowed', 'm');
     wp_mail('a@x.example', 'stranger', 'm', 'Cc: b@x.example');
     wp_mail('a@qa.example.evil.example', 'lookalike', 'm');
+    wp_mail('ada@qa.example', 'by header', 'm', "To: b@x.example, c@x.example\\nResent-Bcc: d@x.example\\nX-A: 1");
+    wp_mail('ada@qa.example', 'by fold', 'm', "X-A: 1\\n Cc: e@x.example");
+    $late = function ($m) { $m->addCustomHeader('Bcc', 'f@x.example'); };
+    add_action('phpmailer_init', $late);
+    wp_mail('ada@qa.example', 'late header', 'm');
+    remove_action('phpmailer_init', $late);
     wp_remote_get('http://api.ok.example/yes');
     wp_remote_get('http://ok.example.evil.example/no');
+    wp_remote_get('http://api.ok.example/?lead-to=http://a.example/away');
+    wp_remote_get('http://api.ok.example/?lead-to=http://www.ok.example/on');
 """
 
 
@@ -353,15 +362,35 @@ def test_the_sink_and_the_allow_list_get_mail_and_allowed_hosts_requests(reinsta
     reinstalled.project.config.write_text(text.replace(mark, RULES + mark))
     try:
         reinstalled.project.green("bridge", "install", "staging")
-        before = reinstalled.sent()
+        before, box = reinstalled.sent(), reinstalled.lab.managed.mailbox
+        began = len(box.read_text(errors="replace")) if box.exists() else 0
         reinstalled.wp(TO_SOME)
-        assert reinstalled.mails()[before[0] :] == ["allowed", "stranger", "lookalike"]
-        box = reinstalled.lab.managed.mailbox.read_text(errors="replace")
-        assert box.count("To: sink@lumen.example") == 2
-        assert "x.example" not in box.split("Subject: stranger")[1].split("\nFrom lab ")[0]
-        assert [one["url"] for one in reinstalled.lab.sinks.requests()[before[2] :]] == ["http://api.ok.example/yes"]
+        subjects = ["allowed", "stranger", "lookalike", "by header", "by fold", "late header"]
+        assert reinstalled.mails()[before[0] :] == subjects
+        text_sent = box.read_text(errors="replace")[began:]
+        assert text_sent.count("To: sink@lumen.example") == 3
+        assert not re.search(r"^(?:resent-)?(?:to|cc|bcc):.*@x\.example", text_sent, re.MULTILINE | re.IGNORECASE)
+        assert [one["url"] for one in reinstalled.lab.sinks.requests()[before[2] :]] == [
+            "http://api.ok.example/yes",
+            "http://api.ok.example/?lead-to=http://a.example/away",
+            "http://api.ok.example/?lead-to=http://www.ok.example/on",
+            "http://www.ok.example/on",
+        ]
     finally:
         reinstalled.project.config.write_text(text)
+
+
+def test_a_crontab_of_the_host_runs_no_event(staged: Staged) -> None:
+    """wp cron event run --due-now asks no filter of WordPress."""
+    site = staged.lab.managed.wordpress["staging"]
+    staged.wp("wp_schedule_single_event(time() - 60, 'crossdock_due', ['x']);")
+    try:
+        for some in ("--due-now", "--all"):
+            with pytest.raises(CrossdockError, match="nothing is due here"):
+                site.cli("cron", "event", "run", some, url=f"http://{NORTH}/")
+        assert "Success" in site.cli("cron", "event", "run", "crossdock_due", url=f"http://{NORTH}/")
+    finally:
+        staged.wp("wp_clear_scheduled_hook('crossdock_due', ['x']);")
 
 
 OWN_MAILER = r"""<?php
@@ -437,9 +466,12 @@ def test_staging_stays_closed_without_its_configuration(restored: Staged, damage
     assert restored.sent() == before
 
 
+@pytest.mark.parametrize("damage", ["<?php class {", ""])
 @pytest.mark.parametrize("name", ["class-crossdock-bridge-mail.php", "class-crossdock-bridge.php"])
-def test_staging_stays_closed_with_a_broken_file(restored: Staged, name: str) -> None:
-    (restored.folder / name).write_text("<?php class {")
+def test_staging_stays_closed_with_a_broken_file(restored: Staged, name: str, damage: str) -> None:
+    (restored.folder / name).write_text(damage)
+    if not damage:
+        (restored.folder / name).unlink()
     status, _, body = restored.get(NORTH, "/", **restored.basic)
     assert status == 503
     assert "its bridge is broken" in body

@@ -86,6 +86,20 @@ def test_a_shopper_can_buy_behind_the_guard_and_nothing_leaves(shop: Staged) -> 
     shop.wp("".join(f"{one}->delete(true);" for one in gone), SOUTH)
 
 
+def test_the_shops_usage_tracking_is_off_whatever_its_setting(shop: Staged) -> None:
+    """It sends through the Requests library itself, where the guard of WordPress's functions does not see it."""
+    tracks = "json_encode(WC_Site_Tracking::is_tracking_enabled())"
+    code = f"""
+        update_option('woocommerce_allow_tracking', 'yes');
+        $guarded = {tracks};
+        remove_all_filters('woocommerce_apply_user_tracking');
+        remove_all_filters('woocommerce_apply_tracking');
+        echo $guarded, ' ', {tracks};
+        update_option('woocommerce_allow_tracking', 'no');
+    """
+    assert shop.wp(code, SOUTH).split() == ["false", "true"]
+
+
 def test_an_orders_mail_a_webhook_and_an_action_are_provoked_and_rolled_back(shop: Staged) -> None:
     def counted() -> list[Any]:
         with shop.lab.connect(*on.schema_of(shop.lab, "staging")) as connection, connection.cursor() as cursor:

@@ -297,6 +297,9 @@ def test_the_labs_rules_become_patterns() -> None:
         (Rule("o", "pattern", "^/a|^/b", ("/x",), 301), "joined by"),
         (Rule("o", "pattern", "^/(a)$", ("/x", Slot("path", "1"), "1"), 301), "digit behind"),
         (Rule("o", "pattern", "^/a", (Slot("path", "1"),), 301), "begins with a capture"),
+        (Rule("o", "pattern", "^/o-(.*)$", ("https://shop-", Slot("path", "1"), ".x/"), 301), "visitor's to choose"),
+        (Rule("o", "pattern", "^/o/(.*)$", ("https://", Slot("path", "1")), 301), "visitor's to choose"),
+        (Rule("o", "pattern", "^/o(/?.*)$", ("https://x.example", Slot("arg", "to")), 301), "visitor's to choose"),
         (Rule("o", "pattern", "^/a", ("/x/", Slot("path", "name")), 301), "only the running server"),
         (Rule("o", "pattern", "^/(a)(b)(c)(d)(e)(f)(g)(h)(i)$", ("/x",), 301), "more than nine"),
     ],
@@ -304,6 +307,16 @@ def test_the_labs_rules_become_patterns() -> None:
 def test_rules_that_can_not_become_patterns_say_why(rule: Rule, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         pattern_row(rule, "http://n.example", STAGING)
+
+
+def test_a_capture_that_begins_with_a_slash_may_follow_a_host() -> None:
+    rule = Rule("o", "pattern", "^/b2b(/.*)$", ("https://b2b.example", Slot("path", "1")), 301)
+    assert patterns([rule], "/b2b/a?x=1") == ["https://b2b.example/a?x=1"]
+    all_of_it = replace(rule, match="b2b", target=("https://b2b.example", Slot("request")))
+    assert patterns([all_of_it], "/b2b/a?x=1") == ["https://b2b.example/b2b/a?x=1"]
+    made = [pattern_row(one, "http://n.example", STAGING) for one in (rule, all_of_it)]
+    back, wrong = parse_csv(render_csv(made).encode())
+    assert (wrong, [row for _, row in back]) == ([], made)
 
 
 def test_a_pattern_with_one_target_leads_to_its_end_or_to_nothing() -> None:
@@ -444,6 +457,12 @@ def test_spreadsheets_write_csv_in_their_own_way() -> None:
         (b"source,action\nx\0y,gone\n", [(2, "NUL")]),
         (b'source,action\n"open,gone\n', [(2, "no CSV")]),
         (b"source,match,action,target\na.example ^/(,pattern,moved,http://a.example/\n", [(2, "no regular")]),
+        (b'source,match,action,target\n"x"" a;",host,moved,http://a.example/\n', [(2, "its name alone")]),
+        (b"source,match,action,target\na.example,host,gone,http://a.example/\n", [(2, "its name alone"), (2, "note")]),
+        (b"source,match,action,target\na.example ^/(.*),pattern,moved,http://$1/\n",
+         [(2, "no http(s) address")]),
+        (b"source,match,action,target\na.example ^/x(/.*)$,pattern,moved,http://b.example$1\n", []),
+        (b'source,action,target\nhttp://a.example/,moved,"http://a""b;/"\n', [(2, "no http(s) address")]),
         (b"source,action,hits\nhttp://a.example/,unknown,many\n", [(2, "no whole number")]),
     ],
 )  # fmt: skip

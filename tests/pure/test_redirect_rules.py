@@ -151,6 +151,11 @@ def test_what_nginx_rules_can_not_be_read_is_told_with_its_line(text: str, why: 
         assert [rule.match for rule in settings.rules] == ["/good"]
 
 
+def test_directives_without_words_end_no_reading() -> None:
+    told = parse_nginx("server { return; rewrite; location; if; location = {} map; server_name; return 301 /x; }", "n")
+    assert [rule.target for rule in told.rules] == [("/x",)]
+
+
 def test_hostile_nesting_ends() -> None:
     settings = parse_nginx("server {" * 100_000, "n")
     assert settings.rules == ()
@@ -225,6 +230,44 @@ def test_what_apache_rules_can_not_be_read_is_told_with_its_line(line: str, why:
     assert why in problems[0][1]
     assert problems[0][0] == f"h:{3 if line.startswith('RewriteCond') else 2}"
     assert [rule.match for rule in rules] == ["/good"]
+
+
+@pytest.mark.parametrize("line", ['"', '" "', "''", '\\"', '"RewriteRule', "<", "\x00"])
+def test_a_line_that_is_nothing_does_not_end_the_reading(line: str) -> None:
+    rules, _ = parse_htaccess(f"{line}\nRedirect 301 /a /b", "h")
+    assert [rule.match for rule in rules] == ["/a"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [r"%{HTTP_HOST} ^(.+)\.old\.example$", "%{QUERY_STRING} (open", "%{HTTP_HOST}", "%{QUERY_STRING} (a+)+"],
+)
+def test_a_rule_whose_condition_can_not_be_read_is_none(condition: str) -> None:
+    rules, problems = parse_htaccess(
+        f"RewriteCond {condition}\nRewriteCond %{{HTTPS}} off\nRewriteRule ^ https://new.example/ [R=301]\n"
+        "RewriteRule ^a$ /b [R]", "h"
+    )  # fmt: skip
+    assert [rule.origin for rule in rules] == ["h:4"]
+    assert [place for place, _ in problems] == ["h:1", "h:3"]
+
+
+def test_what_counts_for_some_requests_only_is_told_and_no_rule() -> None:
+    text = """<If "%{HTTP_HOST} == 'x'">
+        Redirect 301 / https://x.example/
+        </If>
+        <FilesMatch "\\.pdf$">
+        <IfModule mod_rewrite.c>
+        RewriteRule ^(.*)$ /pdf [R]
+        </IfModule>
+        </FilesMatch>
+        RewriteCond %{REQUEST_METHOD} POST
+        RewriteRule ^post$ /p [R]
+        RewriteCond %{REQUEST_METHOD} !^POST$
+        RewriteRule ^get$ /g [R]
+        Redirect 301 /a /b"""
+    rules, problems = parse_htaccess(text, "h")
+    assert [rule.origin for rule in rules] == ["h:12", "h:13"]
+    assert [place for place, _ in problems] == ["h:2", "h:6", "h:10"]
 
 
 def test_lines_may_go_on() -> None:
@@ -321,7 +364,9 @@ def test_the_first_of_two_rules_decides() -> None:
     assert [rule.origin for rule, _ in RuleBook(rules).matches(asked("/a"))] == ["1", "2"]
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+", "(?:x*)*", "(a|b+)*c", "((a)+b)+", "(?:[^/]+/?){2,}"])
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+", "(?:x*)*", "(a|b+)*c", "((a)+b)+", "(a|aa)+", "((?:.|/)x?)*", "(?:[^/]+/?){2,}"]
+)
 def test_expressions_that_may_take_for_ever_are_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="for ever"):
         python_pattern(pattern)

@@ -152,3 +152,9 @@ def test_it_asks_for_a_dump_on_a_terminal() -> None:
     os.close(terminal)
     assert done.returncode == 2
     assert b"give a dump on standard input" in done.stderr
+
+
+def test_a_closed_standard_input_is_told_as_none() -> None:
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *RUN, *PAIR], capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"give a dump on standard input" in done.stderr

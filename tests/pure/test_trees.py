@@ -157,6 +157,25 @@ def test_what_is_excluded_special_or_leads_outside_is_told_apart() -> None:
     assert wanted(UPLOADS, None, ()).entries == {}
 
 
+@pytest.mark.parametrize(
+    ("links", "outside"),
+    [
+        # Each stays inside by itself; behind the first, .. leads above the folder.
+        ({b"p/q/up": b"../..", b"leak.txt": b"p/q/up/../../wp-config.php"}, {b"leak.txt"}),
+        ({b"p/q/up": b"../..", b"p/leak": b"q/up/x", b"leak": b"p/leak"}, set()),
+        ({b"out": b"/etc", b"leak": b"out/passwd"}, {b"out", b"leak"}),
+        ({b"deep": b"a/b/c", b"in": b"deep/../d"}, set()),
+        ({b"a": b"b", b"b": b"a"}, {b"a", b"b"}),
+        ({b"x": b"x/../y"}, {b"x"}),
+        ({b"abs": b"/srv/www/wp-content/uploads/p", b"leak": b"abs/../../etc"}, {b"leak"}),
+    ],
+)
+def test_links_do_not_lead_out_together(links: dict[bytes, bytes], outside: set[bytes]) -> None:
+    listing = Listing({name: entry(LINK, link=to) for name, to in links.items()})
+    found = wanted(UPLOADS, listing, ())
+    assert (set(found.links_outside), set(found.entries)) == (outside, set(links) - outside)
+
+
 def test_stale_is_what_differs_by_size_second_kind_or_link() -> None:
     have = {b"same": entry(mtime="5.123"), b"size": entry(size=2), b"time": entry(mtime="6"), b"kind": entry(FOLDER),
             b"link": entry(LINK, link=b"x"), b"folder": entry(FOLDER, mtime="1")}  # fmt: skip

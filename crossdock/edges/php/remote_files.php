@@ -18,8 +18,12 @@ function crossdock_why($what)
 function crossdock_write($file)
 {
     list($path, $content) = [$file['path'], base64_decode($file['content'], true)];
+    $edited = $file['like'] === $path;
+    if ($edited && is_link($path) && ($real = realpath($path)) !== false) {
+        $path = $real; // where a release links to a file that all releases share, the link stays
+    }
     $folder = dirname($path);
-    if ($file['like'] === $path && function_exists('posix_geteuid') && is_file($path) && fileowner($path) !== posix_geteuid()) {
+    if ($edited && function_exists('posix_geteuid') && is_file($path) && fileowner($path) !== posix_geteuid()) {
         return 'it belongs to another account, and would be ours afterwards';
     }
     if (!is_dir($folder) && !mkdir($folder, 0755, true) && !is_dir($folder)) {

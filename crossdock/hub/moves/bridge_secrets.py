@@ -6,14 +6,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from pathlib import Path
 
 from crossdock.core.config import Config
+from crossdock.core.errors import TargetError
 from crossdock.core.ports import Shell
 from crossdock.core.secrets import Masked, SecretRef
 from crossdock.core.signing import BridgeKey
 
+_BCRYPT = re.compile(r"\$2y\$\d\d\$[./A-Za-z0-9]{53}")
 _HASH = "echo password_hash(stream_get_contents(STDIN), PASSWORD_BCRYPT, ['cost' => 10]);"
 
 
@@ -56,7 +59,12 @@ def login_hash(config: Config, environment: str, shell: Shell) -> Masked:
         kept, _, found = path.read_text(encoding="utf-8").strip().partition(" ")
         if hmac.compare_digest(kept, mark):
             return Masked(found)
-    made = shell.run(["php", "-r", _HASH], input=password.encode()).stdout.decode("ascii").strip()
+    said = shell.run(["php", "-r", _HASH], input=password.encode()).stdout
+    # PHP's own complaints may stand before it.
+    made = said.decode("ascii", "replace").strip().rpartition("\n")[2]
+    if not _BCRYPT.fullmatch(made):
+        told = "the server's PHP makes no hash of the staging login's password"
+        raise TargetError(told, where=shell.name, way_out="see what `php -r 'echo 1;'` prints there besides 1")
     _write(path, f"{mark} {made}")
     return Masked(made)
 

@@ -11,7 +11,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 /**
  * Stands before WordPress's cron and before Action Scheduler's runner. Events stay scheduled, so that they can be looked
- * at. A person can still run one on purpose: `wp cron event run`, or "Run" in the list of scheduled actions.
+ * at. A person can still run one on purpose: `wp cron event run NAME`, or "Run" in the list of scheduled actions.
  */
 final class Crossdock_Bridge_Cron {
 
@@ -28,6 +28,20 @@ final class Crossdock_Bridge_Cron {
 		add_filter( 'action_scheduler_queue_runner_concurrent_batches', '__return_zero', PHP_INT_MAX );
 		add_filter( 'action_scheduler_allow_async_request_runner', '__return_false', PHP_INT_MAX );
 		add_action( 'init', array( $this, 'unhook_spawn' ), PHP_INT_MIN );
+		if ( defined( 'WP_CLI' ) && WP_CLI && class_exists( 'WP_CLI' ) ) {
+			WP_CLI::add_hook( 'before_invoke:cron event run', array( $this, 'end_crontab' ) );
+		}
+	}
+
+	/**
+	 * Ends `wp cron event run --due-now` (or --all), which managed hosts have in their crontabs and which asks none of the
+	 * filters above. Fail-closed.
+	 */
+	public function end_crontab() {
+		$asked = WP_CLI::get_runner()->assoc_args;
+		if ( ! empty( $asked['due-now'] ) || ! empty( $asked['all'] ) ) {
+			WP_CLI::error( 'This is a staging: nothing is due here. A person can run an event by its name.' );
+		}
 	}
 
 	/**

@@ -48,6 +48,7 @@ final class Crossdock_Bridge_Http {
 		add_filter( 'pre_http_request', array( $this, 'stop_first' ), PHP_INT_MIN, 3 );
 		add_filter( 'pre_http_request', array( $this, 'stop' ), PHP_INT_MAX, 3 );
 		add_filter( 'http_request_args', array( $this, 'sign' ), PHP_INT_MAX, 2 );
+		add_action( 'requests-requests.before_redirect', array( $this, 'stop_redirect' ), PHP_INT_MIN );
 		if ( ! defined( 'WP_HTTP_BLOCK_EXTERNAL' ) ) {
 			define( 'WP_HTTP_BLOCK_EXTERNAL', true );
 		}
@@ -86,6 +87,22 @@ final class Crossdock_Bridge_Http {
 			Crossdock_Bridge::stopped( 'http', (string) wp_parse_url( (string) $url, PHP_URL_HOST ) );
 		}
 		return new WP_Error( 'crossdock_bridge', 'This is a staging: no request leaves it.' );
+	}
+
+	/**
+	 * Ends a request that a host which is allowed sends on to one that is not: no filter is asked about the second.
+	 * Fail-closed.
+	 *
+	 * @param string $url Where it would go, absolute.
+	 * @throws Exception Which WordPress takes for a request that failed: WpOrg\Requests\Exception, before 6.2
+	 *                   Requests_Exception.
+	 */
+	public function stop_redirect( $url ) {
+		if ( ! $this->is_allowed( (string) $url ) ) {
+			Crossdock_Bridge::stopped( 'http', (string) wp_parse_url( (string) $url, PHP_URL_HOST ) );
+			$kind = class_exists( 'WpOrg\Requests\Exception' ) ? 'WpOrg\Requests\Exception' : 'Requests_Exception';
+			throw new $kind( 'This is a staging: no request leaves it.', 'crossdock_bridge' );
+		}
 	}
 
 	/**

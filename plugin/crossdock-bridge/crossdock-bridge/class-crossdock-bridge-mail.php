@@ -17,6 +17,11 @@ if ( ! defined( 'ABSPATH' ) ) {
 final class Crossdock_Bridge_Mail {
 
 	/**
+	 * Headers that a mail server takes recipients from: sendmail -t, which PHP's mail() calls, reads them all.
+	 */
+	const RECIPIENTS = '/^\s*((?:resent-)?(?:to|cc|bcc)|apparently-to)\s*:(.*)$/is';
+
+	/**
 	 * The configuration.
 	 *
 	 * @var Crossdock_Bridge_Config
@@ -66,7 +71,7 @@ final class Crossdock_Bridge_Mail {
 		$to      = $this->allowed_of( isset( $mail['to'] ) ? $mail['to'] : '', $dropped );
 		$lines   = array();
 		foreach ( $this->header_lines( isset( $mail['headers'] ) ? $mail['headers'] : '' ) as $line ) {
-			if ( preg_match( '/^\s*(cc|bcc)\s*:(.*)$/is', $line, $parts ) ) {
+			if ( preg_match( self::RECIPIENTS, $line, $parts ) ) {
 				$kept = $this->allowed_of( $parts[2], $dropped );
 				$line = $kept ? $parts[1] . ': ' . implode( ', ', $kept ) : '';
 			}
@@ -96,8 +101,8 @@ final class Crossdock_Bridge_Mail {
 		$dropped = 0;
 		$to      = $this->allowed_of( isset( $mail['to'] ) ? $mail['to'] : '', $dropped );
 		foreach ( $this->header_lines( isset( $mail['headers'] ) ? $mail['headers'] : '' ) as $line ) {
-			if ( preg_match( '/^\s*(?:cc|bcc)\s*:(.*)$/is', $line, $parts ) ) {
-				$this->allowed_of( $parts[1], $dropped );
+			if ( preg_match( self::RECIPIENTS, $line, $parts ) ) {
+				$this->allowed_of( $parts[2], $dropped );
 			}
 		}
 		return $to && 0 === $dropped ? $done : true;
@@ -112,9 +117,15 @@ final class Crossdock_Bridge_Mail {
 	public function clear( $mailer ) {
 		$dropped = 0;
 		$this->allowed_of( array_keys( $mailer->getAllRecipientAddresses() ), $dropped );
+		foreach ( $mailer->getCustomHeaders() as $header ) {
+			if ( preg_match( self::RECIPIENTS, implode( ': ', (array) $header ), $parts ) ) {
+				$this->allowed_of( $parts[2], $dropped );
+			}
+		}
 		if ( $dropped > 0 ) {
 			Crossdock_Bridge::stopped( 'mail', $dropped . ' recipients, added late' );
 			$mailer->clearAllRecipients();
+			$mailer->clearCustomHeaders();
 			if ( '' !== $this->config->get( 'mail_sink' ) ) {
 				$mailer->addAddress( $this->config->get( 'mail_sink' ) );
 			}
@@ -165,7 +176,7 @@ final class Crossdock_Bridge_Mail {
 	}
 
 	/**
-	 * Headers as lines, folded ones joined.
+	 * Headers as lines: folded ones joined, and each fold by itself too, which wp_mail takes for a header of its own.
 	 *
 	 * @param string|string[] $headers As wp_mail takes them.
 	 * @return string[]
@@ -178,7 +189,9 @@ final class Crossdock_Bridge_Mail {
 			}
 			$headers = implode( "\n", $made );
 		}
-		$joined = (string) preg_replace( '/\r?\n[ \t]+/', ' ', (string) $headers );
-		return array_values( array_filter( array_map( 'trim', preg_split( '/\r\n|\r|\n/', $joined ) ), 'strlen' ) );
+		$headers = (string) $headers;
+		$joined  = preg_split( '/\r\n|\r|\n/', (string) preg_replace( '/\r?\n[ \t]+/', ' ', $headers ) );
+		preg_match_all( '/\n[ \t]+([\w-]+[ \t]*:[^\r\n]*)/', $headers, $folds );
+		return array_values( array_filter( array_map( 'trim', array_merge( $joined, $folds[1] ) ), 'strlen' ) );
 	}
 }

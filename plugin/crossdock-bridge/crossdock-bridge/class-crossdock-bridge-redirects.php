@@ -16,6 +16,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 final class Crossdock_Bridge_Redirects {
 
 	const MOVES = array( 301, 302, 303, 307, 308 );
+	const KEPT  = 200;
 
 	/**
 	 * Answers what needs no plugin at once, and the rest when WordPress knows its post types.
@@ -134,29 +135,38 @@ final class Crossdock_Bridge_Redirects {
 		if ( '' !== $query && isset( $exact[ $path . '?' . $query ] ) ) {
 			return self::checked( $exact[ $path . '?' . $query ], $host, $uri );
 		}
-		if ( isset( $exact[ $path ] ) ) {
+		$is_kept = isset( $exact[ $path ][0] ) && self::KEPT === $exact[ $path ][0];
+		if ( isset( $exact[ $path ] ) && ! $is_kept ) {
 			return self::checked( $exact[ $path ], $host, $uri, $query );
 		}
 		$patterns = isset( $table['patterns'][ $host ] ) && is_array( $table['patterns'][ $host ] ) ? $table['patterns'][ $host ] : array();
-		return self::by_pattern( $patterns, $host, $uri, $path );
+		return self::by_pattern( $patterns, $host, $uri, $path, $is_kept );
 	}
 
 	/**
 	 * The first pattern that fits the whole address, or its path alone.
 	 *
-	 * @param array  $patterns Lists of pattern, status and target.
+	 * @param array  $patterns Lists of pattern, status, target and perhaps the text that all it fits begins with.
 	 * @param string $host     Lower case, without port.
 	 * @param string $uri      Path and query, normalised.
 	 * @param string $path     The path alone.
+	 * @param bool   $is_kept  Whether the path is kept where it is: only a pattern that needs the query takes it.
 	 * @return array|null As find().
 	 */
-	private static function by_pattern( $patterns, $host, $uri, $path ) {
+	private static function by_pattern( $patterns, $host, $uri, $path, $is_kept ) {
 		foreach ( $patterns as $rule ) {
 			if ( ! is_array( $rule ) || ! isset( $rule[0], $rule[1], $rule[2] ) || ! is_string( $rule[0] ) || ! is_string( $rule[2] ) ) {
 				continue;
 			}
+			// Thousands of expressions cost every page their compiling: most are told apart by how they begin.
+			if ( isset( $rule[3] ) && is_string( $rule[3] ) && 0 !== strncmp( $uri, $rule[3], strlen( $rule[3] ) ) ) {
+				continue;
+			}
 			// A pattern that is none, or that takes too long, does not fit.
 			if ( 1 !== @preg_match( $rule[0], $uri, $groups ) && ( $uri === $path || 1 !== @preg_match( $rule[0], $path, $groups ) ) ) {
+				continue;
+			}
+			if ( $is_kept && 1 === @preg_match( $rule[0], $path ) ) {
 				continue;
 			}
 			$rule[2] = 410 === $rule[1] ? $rule[2] : self::filled( $rule[2], $groups );
@@ -176,10 +186,10 @@ final class Crossdock_Bridge_Redirects {
 	 * @return string '' for a target whose host would be the visitor's.
 	 */
 	private static function filled( $target, $groups ) {
-		if ( ! preg_match( '~^(https?://[^/?#$\\\\@]+)(?:[/?#]|$)~iD', $target ) ) {
+		if ( ! preg_match( '~^https?://[^/?#$\\\\@]+~iD', $target, $base ) ) {
 			return '';
 		}
-		return (string) preg_replace_callback(
+		$made = (string) preg_replace_callback(
 			'/\$(?:(\d{1,2})|\{(\d{1,2})\})/',
 			static function ( $mark ) use ( $groups ) {
 				$number = (int) end( $mark );
@@ -187,6 +197,8 @@ final class Crossdock_Bridge_Redirects {
 			},
 			$target
 		);
+		$next = substr( $made, strlen( $base[0] ), 1 );
+		return '' === (string) $next || false !== strpos( '/?#', $next ) ? $made : '';
 	}
 
 	/**
@@ -243,7 +255,8 @@ final class Crossdock_Bridge_Redirects {
 	}
 
 	/**
-	 * An address as the table's keys are written: unreserved characters plain, hexadecimal digits in upper case.
+	 * An address as the table's keys are written (core/redirects.py, normal): unreserved characters plain, hexadecimal
+	 * digits in upper case, and what may not stand there encoded, as browsers don't do with [ ] and a lone %.
 	 *
 	 * @param string $uri Path and query.
 	 * @return string
@@ -251,7 +264,7 @@ final class Crossdock_Bridge_Redirects {
 	public static function normalised( $uri ) {
 		$uri = (string) preg_replace( '~^https?://[^/?#]*~i', '', $uri );
 		$uri = (string) preg_replace_callback(
-			'/[^A-Za-z0-9\-._\~:\/?#\[\]@!$&\'()*+,;=%]/',
+			'/%(?![0-9a-fA-F]{2})|[^A-Za-z0-9\-._\~:\/?@!$&\'()*+,;=%]/',
 			static function ( $found ) {
 				return rawurlencode( $found[0] );
 			},

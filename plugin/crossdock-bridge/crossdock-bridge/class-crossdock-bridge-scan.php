@@ -18,9 +18,10 @@ final class Crossdock_Bridge_Scan {
 
 	const MAIL     = array( 'mail', 'mb_send_mail', 'imap_mail', 'fsockopen', 'pfsockopen', 'stream_socket_client', 'socket_connect' );
 	const HTTP     = array( 'curl_exec', 'curl_multi_exec' );
-	const PROGRAM  = array( 'proc_open', 'popen', 'shell_exec', 'passthru' );
+	const PROGRAM  = array( 'proc_open', 'popen', 'shell_exec', 'passthru', 'exec', 'system', 'pcntl_exec' );
+	const STREAMS  = array( 'file_get_contents', 'fopen', 'copy', 'file', 'get_headers', 'readfile', 'simplexml_load_file' );
 	const MAILERS  = array( 'phpmailer', 'swift_smtptransport', 'esmtptransport' );
-	const MOST     = 200;
+	const MOST     = 20;
 	const MAX_SIZE = 4194304;
 
 	/**
@@ -31,9 +32,12 @@ final class Crossdock_Bridge_Scan {
 	public static function calls() {
 		$found = array();
 		foreach ( self::roots() as $name => $path ) {
+			$told = array();
 			foreach ( self::files( $path ) as $file ) {
 				foreach ( self::calls_in( (string) @file_get_contents( $file ) ) as $call ) {
-					if ( count( $found ) < self::MOST ) {
+					// So many of each kind: a library full of curl must not hide the one mail() behind it.
+					$told[ $call['kind'] ] = isset( $told[ $call['kind'] ] ) ? $told[ $call['kind'] ] + 1 : 1;
+					if ( $told[ $call['kind'] ] <= self::MOST ) {
 						$found[] = array(
 							'plugin' => $name,
 							'file'   => ltrim( str_replace( '\\', '/', substr( $file, strlen( WP_CONTENT_DIR ) ) ), '/' ),
@@ -101,21 +105,29 @@ final class Crossdock_Bridge_Scan {
 	 */
 	public static function calls_in( $code ) {
 		$names = array_merge( self::MAIL, self::HTTP, self::PROGRAM );
-		if ( ! preg_match( '/\b(?:' . implode( '|', $names ) . ')\s*\(|\bnew\b[^;]*(?:' . implode( '|', self::MAILERS ) . ')/i', $code ) ) {
+		if ( ! preg_match( '/\b(?:' . implode( '|', $names ) . ')\s*\(|\bnew\b[^;]*(?:' . implode( '|', self::MAILERS ) . ')|\bextends\b|`|SoapClient|\bRequests\s*::|[\'"](?:https?|ftps?):|\berror_log\s*\(/i', $code ) ) {
 			return array();
 		}
-		$found  = array();
-		$tokens = function_exists( 'token_get_all' ) ? self::plain_tokens( $code ) : array();
+		$found    = array();
+		$in_shell = false;
+		$tokens   = function_exists( 'token_get_all' ) ? self::plain_tokens( $code ) : array();
 		foreach ( $tokens as $at => $token ) {
 			$name   = strtolower( ltrim( (string) strrchr( '\\' . $token[1], '\\' ), '\\' ) );
 			$before = isset( $tokens[ $at - 1 ] ) ? $tokens[ $at - 1 ][0] : 0;
 			$after  = isset( $tokens[ $at + 1 ] ) ? $tokens[ $at + 1 ][1] : '';
 			$kind   = '';
-			if ( T_NEW === $before && in_array( $name, self::MAILERS, true ) ) {
+			if ( in_array( $before, array( T_NEW, T_EXTENDS ), true ) && in_array( $name, self::MAILERS, true ) ) {
+				$kind = 'mail';
+			} elseif ( 0 === $token[0] && '`' === $name && ! $in_shell ) {
+				$kind = 'program';
+			} elseif ( self::asks_by_itself( $tokens, $at, $name ) ) {
+				$kind = 'http';
+			} elseif ( 'error_log' === $name && '(' === $after && self::mails_its_error( $tokens, $at + 1 ) ) {
 				$kind = 'mail';
 			} elseif ( '(' === $after && ! in_array( $before, array( T_OBJECT_OPERATOR, T_DOUBLE_COLON, T_FUNCTION, T_NEW ), true ) ) {
 				$kind = self::kind_of( $name );
 			}
+			$in_shell = 0 === $token[0] && '`' === $name ? ! $in_shell : $in_shell;
 			if ( '' !== $kind && T_INLINE_HTML !== $token[0] && T_CONSTANT_ENCAPSED_STRING !== $token[0] ) {
 				$found[] = array(
 					'line' => $token[2],
@@ -125,6 +137,51 @@ final class Crossdock_Bridge_Scan {
 			}
 		}
 		return $found;
+	}
+
+	/**
+	 * Whether code asks another host past WordPress's functions: SOAP, the Requests library itself, or a function for
+	 * files that is given an address.
+	 *
+	 * @param array[] $tokens Plain tokens.
+	 * @param int     $at     Where the name stands.
+	 * @param string  $name   The name, lower case.
+	 * @return bool
+	 */
+	private static function asks_by_itself( $tokens, $at, $name ) {
+		$before = isset( $tokens[ $at - 1 ] ) ? $tokens[ $at - 1 ][0] : 0;
+		$after  = isset( $tokens[ $at + 1 ] ) ? $tokens[ $at + 1 ][1] : '';
+		$then   = isset( $tokens[ $at + 2 ] ) ? $tokens[ $at + 2 ][1] : '';
+		if ( 'soapclient' === $name ) {
+			return in_array( $before, array( T_NEW, T_EXTENDS ), true );
+		}
+		if ( 'requests' === $name ) {
+			return '::' === $after && in_array( strtolower( $then ), array( 'request', 'request_multiple', 'get', 'head', 'post', 'put', 'delete', 'patch' ), true );
+		}
+		$is_call = '(' === $after && ! in_array( $before, array( T_OBJECT_OPERATOR, T_DOUBLE_COLON, T_FUNCTION, T_NEW ), true );
+		return $is_call && in_array( $name, self::STREAMS, true ) && 1 === preg_match( '/^[\'"](?:https?|ftps?):/i', $then );
+	}
+
+	/**
+	 * Whether error_log() is told to send a mail: its second argument is 1.
+	 *
+	 * @param array[] $tokens Plain tokens.
+	 * @param int     $at     Its opening parenthesis.
+	 * @return bool
+	 */
+	private static function mails_its_error( $tokens, $at ) {
+		$depth = 0;
+		for ( $count = count( $tokens ); $at < $count; $at++ ) {
+			$text   = $tokens[ $at ][1];
+			$depth += in_array( $text, array( '(', '[', '{' ), true ) ? 1 : ( in_array( $text, array( ')', ']', '}' ), true ) ? -1 : 0 );
+			if ( 1 === $depth && ',' === $text ) {
+				return isset( $tokens[ $at + 1 ] ) && '1' === $tokens[ $at + 1 ][1];
+			}
+			if ( 0 === $depth ) {
+				return false;
+			}
+		}
+		return false;
 	}
 
 	/**

@@ -1,6 +1,6 @@
 <?php
 /**
- * No webhooks, and no gateway that could take money.
+ * No webhooks, no usage tracking, and no gateway that could take money.
  *
  * @package Crossdock_Bridge
  */
@@ -17,11 +17,14 @@ final class Crossdock_Bridge_Shop {
 	const OFFLINE_GATEWAYS = array( 'bacs', 'cheque', 'cod' );
 
 	/**
-	 * Fail-closed, both: a webhook that was queued before the guard came is stopped at its request, and a gateway that
+	 * Fail-closed, all of them: a webhook that was queued before the guard came is stopped at its request, and a gateway that
 	 * does not say that it is in test mode is not offered.
 	 */
 	public function start() {
 		add_filter( 'woocommerce_webhook_should_deliver', array( $this, 'stop_webhook' ), PHP_INT_MAX );
+		// Its usage tracking speaks through the Requests library itself, past WordPress's functions and the guard in them.
+		add_filter( 'woocommerce_apply_user_tracking', '__return_false', PHP_INT_MAX );
+		add_filter( 'woocommerce_apply_tracking', '__return_false', PHP_INT_MAX );
 		add_filter( 'woocommerce_available_payment_gateways', array( $this, 'without_live_gateways' ), PHP_INT_MAX );
 	}
 

@@ -33,10 +33,15 @@ final class Crossdock_Bridge {
 	 * Loads the bridge's files and starts them.
 	 *
 	 * @param string $environment The environment that Crossdock wrote into the loader.
+	 * @throws RuntimeException Where a file of the bridge is missing.
 	 */
 	public static function start( $environment ) {
 		$subjects = array( 'config', 'request', 'attachments', 'redirects', 'login', 'mail', 'http', 'shop', 'cron', 'indexing', 'banner', 'health' );
 		foreach ( $subjects as $subject ) {
+			// Before PHP 8 nobody can catch what require says of a missing file: it would end every page of a shop.
+			if ( ! is_readable( __DIR__ . '/class-crossdock-bridge-' . $subject . '.php' ) ) {
+				throw new RuntimeException( 'its file for ' . $subject . ' is missing' );
+			}
 			require_once __DIR__ . '/class-crossdock-bridge-' . $subject . '.php';
 		}
 		self::$config = Crossdock_Bridge_Config::read( __DIR__ . '/config.php', $environment );
