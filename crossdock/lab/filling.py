@@ -30,12 +30,22 @@ def fill(sources: Sequence[Source], size: str, seed: int, big_row_bytes: int = 0
             job.result()
 
 
+# The lab's servers are folders of one machine, which shows them what is its own.
+_MACHINE_DECISIONS = {
+    "cron:*:*/backup.sh": ("replace", "the managed host makes backups"),
+    **{
+        f"{kind}:*:*": ("drop", "of the machine that the lab runs on, not of a store's server")
+        for kind in ("certificate", "cron", "database", "folder", "peer", "port", "service", "timer", "vhost", "volume")
+    },
+}
+
+
 def data_decisions() -> dict[str, dict[str, str]]:
     """The [decisions] that this data needs, for all sources."""
     answers: dict[str, dict[str, str]] = {}
     for spec in SPECS:
         answers |= decisions(spec.name, spec.prefix, tuple(blog.number for blog in spec.blogs))
-    return answers | answered_by_company(CODE_DECISIONS)
+    return answers | answered_by_company(CODE_DECISIONS) | answered_by_company(_MACHINE_DECISIONS)
 
 
 def answered_by_company(answers: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:

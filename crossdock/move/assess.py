@@ -81,6 +81,8 @@ class _Decisions:
 
     def leftovers(self) -> Iterable[Finding]:
         for key in sorted(set(self._given) - self._used):
+            if key.endswith(":*:*"):
+                continue  # of a whole kind there may be nothing
             text = f'decision "{key}" answers no question'
             yield Finding("decision.unused", Level.WARN, self._file, text, "remove it, or mend its name")
 
