@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +71,9 @@ def _can_bind(address: str, port: int) -> bool:
 
 @contextmanager
 def _registry() -> Iterator[Path]:
-    """The folder that holds one small file for each lab. Its own lock serves: no lock file is left behind."""
-    folder = Path(tempfile.gettempdir())
+    """The folder that holds one small file for each lab. Its own lock serves: no lock file is left behind. It is the
+    machine's and not TMPDIR: labs with another TMPDIR want the same addresses."""
+    folder = Path("/tmp")  # noqa: S108
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
