@@ -70,6 +70,7 @@ Region = Annotated[Text, StringConstraints(pattern=r"^[a-z]{2}(?:-[a-z]+)+-\d$")
 
 
 class Survey(Model):
+    fresh_hours: Positive = Field(default=24, description="hours for which a plan leans on an earlier look around")
     folder_seconds: Positive = Field(default=10, description="seconds that measuring folders may take on each server")
 
 

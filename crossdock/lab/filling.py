@@ -13,6 +13,14 @@ from crossdock.lab.sources import SPECS, Blog, Source
 
 EMPTY = "empty"
 BIG_ROW_SERVER = "north"
+# The lab's servers are folders of one machine, which shows them what is its own.
+_MACHINE_DECISIONS = {
+    "cron:*:*/backup.sh": ("replace", "the managed host makes backups"),
+    **{
+        f"{kind}:*:*": ("drop", "of the machine that the lab runs on, not of a store's server")
+        for kind in ("certificate", "cron", "database", "folder", "peer", "port", "service", "timer", "vhost", "volume")
+    },
+}
 
 
 def sizes() -> tuple[str, ...]:
@@ -28,16 +36,6 @@ def fill(sources: Sequence[Source], size: str, seed: int, big_row_bytes: int = 0
     with ThreadPoolExecutor(2) as pool:
         for job in [pool.submit(_fill_source, source, size, seed, big_row_bytes) for source in sources]:
             job.result()
-
-
-# The lab's servers are folders of one machine, which shows them what is its own.
-_MACHINE_DECISIONS = {
-    "cron:*:*/backup.sh": ("replace", "the managed host makes backups"),
-    **{
-        f"{kind}:*:*": ("drop", "of the machine that the lab runs on, not of a store's server")
-        for kind in ("certificate", "cron", "database", "folder", "peer", "port", "service", "timer", "vhost", "volume")
-    },
-}
 
 
 def data_decisions() -> dict[str, dict[str, str]]:

@@ -102,6 +102,12 @@ def test_everything_is_told_and_nothing_is_changed(project: on.Project) -> None:
     assert set(codes(found, "dns.ttl-high")) == {"dns: www.north.example", "dns: north.example"}
     assert "2 SPF records" in codes(found, "mail.spf")["dns: east.example"]
     assert "The look around took" in printed
+    project.green("move", "plan")
+    chain = json.loads(project.green("verify-evidence", "--json"))
+    looks = [one["data"] for one in chain["receipts"] if one["step"] == "assess"]
+    assert len(looks) == 2
+    assert looks[0] == looks[1], "a plan leans on the look that was just taken"
+    assert looks[0]["items"]["vhost"] == 6
     page = (project.state / "assessment.html").read_text(encoding="utf-8")
     assert "www.north.example" in page
     assert "Lumen Outdoor" in page

@@ -103,7 +103,7 @@ def test_every_daemon_is_alive_and_unprivileged(lab: Lab) -> None:
     rows = lab.status()
     daemons = {(row["server"], row["daemon"]) for row in rows}
     wanted = {(s, d) for s in ("north", "south", "east", "managed") for d in ("sshd", "mariadbd", "php-fpm", "nginx")}
-    assert daemons == wanted | {("front", "nginx"), ("sinks", "sinks")}
+    assert daemons == wanted | {("front", "nginx"), ("sinks", "sinks"), ("dns", "dns")}
     assert all(row["alive"] for row in rows)
     assert {Path(f"/proc/{row['pid']}").stat().st_uid for row in rows} == {pwd.getpwnam(lab.state.account).pw_uid}
     assert 0 not in {Path(f"/proc/{row['pid']}").stat().st_uid for row in rows}

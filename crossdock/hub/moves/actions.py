@@ -84,10 +84,11 @@ class Move:
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
-    def assess(self) -> Assessment:
-        """Surveys both sides; keeps the findings and assessment.json."""
+    def assess(self, *, anew: bool = True) -> Assessment:
+        """Surveys both sides; keeps the findings, assessment.json and assessment.html. Unless `anew`, an earlier look
+        around the servers will do; their databases are always asked."""
         sources, targets = self.access.survey()
-        around = look_around_project(self.config, self.access.sources, sources)
+        around = look_around_project(self.config, self.access.sources, sources, anew=anew)
         there = wordpress_found(self.config, self.access.sources, sources)
         placed = self._destinations(items(around.items, there.items), sources, targets)
         found = assess.findings(self.config, sources, targets, placed.used)
@@ -113,7 +114,7 @@ class Move:
 
         Errors: StaleError when a copy of another plan is in a target.
         """
-        made = made or self.assess()
+        made = made or self.assess(anew=False)
         placed, new = self._placed(made)
         drawn = plan.make(self.config, made.sources, made.targets, placed)
         people = plan.preview_people(drawn, made.sources, made.targets[0])
@@ -202,7 +203,7 @@ class Move:
 
         A red validation ends the run there. `until` is a step's name, such as `validate staging`.
         """
-        made = self.assess()
+        made = self.assess(anew=False)
         planned = self.plan(made)
         plan.refuse_blocked(planned.findings)
         digest = planned.plan.digest

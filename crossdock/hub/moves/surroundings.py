@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from ipaddress import ip_address
+from pathlib import Path
 
 from crossdock.core.config import Config
 from crossdock.core.config_survey import AwsAccess
 from crossdock.core.errors import AccessError
-from crossdock.core.evidence import Finding, Json, Level
+from crossdock.core.evidence import Finding, Json, Level, digest_of
 from crossdock.core.inventory import Item
 from crossdock.core.observed import Cloud, CloudFacts, DnsAnswer, Probed, ShownCertificate, VirtualHost
 from crossdock.core.secrets import Masked
@@ -63,7 +66,8 @@ class Settings:
 
 @dataclass
 class Surroundings:
-    """What was found. `load`: by server, seconds here and processor seconds there. `costs`: {} where none are known."""
+    """What was found. `load`: by server, seconds here and processor seconds there. `costs`: {} where none are known.
+    `at`: when, as ISO 8601."""
 
     items: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -71,6 +75,7 @@ class Surroundings:
     costs: Json = field(default_factory=dict)
     seen: dict[str, Observed] = field(default_factory=dict)
     seconds: float = 0.0
+    at: str = ""
 
     def as_json(self) -> Json:
         """For programs: every item, what a month costs, and what the look itself cost."""
@@ -79,6 +84,7 @@ class Surroundings:
             "costs": self.costs,
             "load": self.load,
             "seconds": round(self.seconds, 2),
+            "looked_at": self.at,
         }
 
     def figures(self) -> Json:
@@ -86,7 +92,7 @@ class Surroundings:
         kinds: dict[str, int] = {}
         for item in self.items:
             kinds[item.kind] = kinds.get(item.kind, 0) + 1
-        return {"items": kinds, "load": self.load, "seconds": round(self.seconds, 2)}
+        return {"items": kinds, "load": self.load, "seconds": round(self.seconds, 2), "looked_at": self.at}
 
 
 def settings_of(config: Config) -> Settings:
@@ -118,10 +124,16 @@ def cloud_of(given: AwsAccess) -> Cloud:
     return made
 
 
-def look_around_project(config: Config, sources: Sequence[Source], facts: Sequence[SourceFacts]) -> Surroundings:
-    """Around a project's own servers. The databases that its accounts see are told too.
+def look_around_project(
+    config: Config, sources: Sequence[Source], facts: Sequence[SourceFacts], *, anew: bool = True
+) -> Surroundings:
+    """Around a project's own servers. The databases that its accounts see are told too. Unless `anew`, an earlier look
+    will do that is younger than [survey] fresh_hours and asked the same.
 
     Errors: ConfigError (a secret of [[aws]] that can't be read)."""
+    path, asked = config.state / "surroundings.json", _asked(config, facts)
+    if not anew and (kept := _kept(path, asked, config.survey.fresh_hours)):
+        return kept
     spots = [
         Spot(
             server.name,
@@ -138,7 +150,37 @@ def look_around_project(config: Config, sources: Sequence[Source], facts: Sequen
         database_items(source.name, other_databases(source.database), source.installation.db_name) for source in sources
     ]
     made.items = items(made.items, *seen)
+    made.at = datetime.now(UTC).isoformat(timespec="seconds")
+    found = {**made.as_json(), "findings": [one.as_json() for one in made.findings], "asked": asked}
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    fresh.replace(path)
     return made
+
+
+def _asked(config: Config, facts: Sequence[SourceFacts]) -> str:
+    """A digest of what decides where is looked."""
+    tables = (config.servers, config.stores, config.survey, config.dns, config.aws, config.costs)
+    return digest_of([repr(tables), [one.installation.root for one in facts]])
+
+
+def _kept(path: Path, asked: str, fresh_hours: int) -> Surroundings | None:
+    """What an earlier look found; None where there was none, or it is too old or spoilt, or asked something else."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        at = datetime.fromisoformat(told["looked_at"])
+        if told["asked"] != asked or datetime.now(UTC) - at > timedelta(hours=fresh_hours):
+            return None
+        return Surroundings(
+            [Item(**one) for one in told["items"]],
+            [Finding(**{**one, "level": Level(one["level"])}) for one in told["findings"]],
+            told["load"],
+            told["costs"],
+            seconds=float(told["seconds"]),
+            at=told["looked_at"],
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def look_around(spots: Sequence[Spot], settings: Settings) -> Surroundings:
