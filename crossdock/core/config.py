@@ -154,6 +154,7 @@ class Replay(Model):
 
 
 class Policies(Model):
+    backup_hours: Positive = Field(default=24, description="hours after which a proven backup is too old to write on")
     people: Literal["merge-by-email", "separate"] = Field(
         default="merge-by-email", description="whether accounts with one e-mail address become one"
     )
@@ -183,6 +184,54 @@ class Files(Model):
     )
 
 
+class ScratchDatabase(Model):
+    """An empty database for proofs, where this machine has no mariadbd. Everything in it is removed after each."""
+
+    host: Text = Field(default="127.0.0.1", description="its server, as seen from this machine")
+    port: Port = Field(default=3306, description="TCP port")
+    socket: LocalPath | None = Field(default=None, description="path of a UNIX socket instead")
+    user: Text = Field(description="account that owns the database")
+    password: Secret = Field(description='a reference, as in password = "env:SCRATCH_DB"')
+    name: Text = Field(description="name of the database")
+
+
+class Backup(Model):
+    """Where backups go and how long they stay. Password and key are made, and kept with the state, where not given."""
+
+    repository: Text | None = Field(
+        default=None, description='a folder, "sftp:host:/path" or "s3:https://host/bucket"; default: in the state folder'
+    )
+    password: Secret | None = Field(default=None, description="the repository's, a reference; default: one is made")
+    seal_key: Secret | None = Field(default=None, description="key of sealed files, a reference; default: one is made")
+    ssh_config: LocalPath | None = Field(default=None, description="OpenSSH configuration file for an sftp repository")
+    access_key: Secret | None = Field(default=None, description="S3 access key, a reference")
+    secret_key: Secret | None = Field(default=None, description="S3 secret key, a reference")
+    folders: dict[str, tuple[RemoteFolder, ...]] = Field(
+        default_factory=dict, description='further folders by server: folders = { north = ["/srv/media"] }'
+    )
+    databases: dict[str, tuple[Text, ...]] = Field(
+        default_factory=dict, description='further databases by server: databases = { north = ["crm"] }'
+    )
+    exclude: tuple[Pattern, ...] = Field(default=(), description='names that stay out: exclude = ["cache", "*.log"]')
+    sample_files: Positive = Field(default=200, description="files of any size that a proof reads back")
+    small_files: Positive = Field(default=300, description="files up to 64 KiB that a proof reads back besides")
+    read_all_mib: Positive = Field(default=2048, description="up to this size a proof reads the whole repository")
+    keep_daily: Positive = Field(default=7, description="days of which the last backup is kept")
+    keep_weekly: Positive = Field(default=4, description="weeks of which the last backup is kept")
+    keep_monthly: Positive = Field(default=6, description="months of which the last backup is kept")
+    scratch: ScratchDatabase | None = Field(default=None, description="database for proofs; default: one is started")
+
+
+class Aws(Model):
+    """The servers that are EC2 instances: `instances` by server. Without keys and profile the usual places are tried."""
+
+    region: Text = Field(description='as in region = "eu-central-1"')
+    profile: Text | None = Field(default=None, description="profile of the AWS configuration")
+    access_key: Secret | None = Field(default=None, description="a reference")
+    secret_key: Secret | None = Field(default=None, description="a reference")
+    instances: dict[str, Text] = Field(default_factory=dict, description='instances = { north = "i-0abc" }')
+
+
 class Decision(Model):
     """A person's answer to a block finding."""
 
@@ -202,6 +251,8 @@ class Config(Model):
     people: tuple[Person, ...] = Field(default=(), description="who takes part")
     policies: Policies = Field(default_factory=Policies, description="what applies to all stores")
     files: Files = Field(default_factory=Files, description="[files]: themes, plugins and must-use code to carry")
+    backup: Backup = Field(default_factory=Backup, description="[backup]: where backups go, how long they stay")
+    aws: Aws | None = Field(default=None, description="[aws]: region and instances")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
     _path: Path = PrivateAttr(default=Path("crossdock.toml"))
 
@@ -297,6 +348,9 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("policies", "limits"): Limits,
     ("files",): Files,
     ("policies", "replay"): Replay,
+    ("backup",): Backup,
+    ("backup", "scratch"): ScratchDatabase,
+    ("aws",): Aws,
     ("decisions",): Decision,
 }
 PLAIN_WORDS = {
@@ -382,6 +436,7 @@ def _problems_across(raw: Raw) -> Iterator[Problem]:
     yield from _problems_of_domains(stores)
     yield from _problems_of_environments(raw.get("environments"))
     yield from _problems_of_files(raw.get("files"), [str(server.get("name")) for server in servers])
+    yield from _problems_of_backups(raw, [str(server.get("name")) for server in servers])
     places = [(f"servers[{server.get('name')}]", server) for server in servers]
     if isinstance(raw.get("environments"), dict):
         places += [(f"environments.{name}", place) for name, place in raw["environments"].items()]
@@ -465,6 +520,18 @@ def _problems_of_files(files: Any, servers: list[str]) -> Iterator[Problem]:
                 yield Problem(
                     f"files.{key}", f'"{name}": there is no server "{server}"', _did_you_mean(server, servers)
                 )
+
+
+def _problems_of_backups(raw: Raw, servers: list[str]) -> Iterator[Problem]:
+    for table, key in (("backup", "folders"), ("backup", "databases"), ("aws", "instances")):
+        given = raw[table].get(key) if isinstance(raw.get(table), dict) else None
+        for name in given if isinstance(given, dict) else ():
+            if name not in servers:
+                yield Problem(f"{table}.{key}.{name}", "there is no such server", _did_you_mean(name, servers))
+    backup = raw.get("backup")
+    for given, missing in (("access_key", "secret_key"), ("secret_key", "access_key")):
+        if isinstance(backup, dict) and given in backup and missing not in backup:
+            yield Problem(f"backup.{missing}", f"is missing, though there is {given}", "give both, or neither")
 
 
 def _problems_of_access(key: str, place: Any) -> Iterator[Problem]:
