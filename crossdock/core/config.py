@@ -199,7 +199,8 @@ class Backup(Model):
     """Where backups go and how long they stay. Password and key are made, and kept with the state, where not given."""
 
     repository: Text | None = Field(
-        default=None, description='a folder, "sftp:host:/path" or "s3:https://host/bucket"; default: in the state folder'
+        default=None,
+        description='a folder, "sftp:host:/path" or "s3:https://host/bucket"; default: in the state folder',
     )
     password: Secret | None = Field(default=None, description="the repository's, a reference; default: one is made")
     seal_key: Secret | None = Field(default=None, description="key of sealed files, a reference; default: one is made")
