@@ -224,7 +224,7 @@ class Backup(Model):
 
 
 class Aws(Model):
-    """The servers that are EC2 instances: `instances` by server. Without keys and profile the usual places are tried."""
+    """`instances` by server: those that are EC2's. Without keys and profile the usual places are tried."""
 
     region: Text = Field(description='as in region = "eu-central-1"')
     profile: Text | None = Field(default=None, description="profile of the AWS configuration")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -11,13 +12,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from crossdock.core.errors import AccessError, CrossdockError, LockedError
 from crossdock.core.secrets import Masked
 from crossdock.edges.ssh import dying_with_us
 from crossdock.edges.transfer import full_disk
 
+T = TypeVar("T")
 _PIECE_BYTES = 256 << 10
 _TAIL = 1500
 _ABSENT = ("Is there a repository at the following location", "unable to open config file")
@@ -215,7 +217,7 @@ class Restic:
 
         return once() if argv[0] in ("cat", "init", "unlock") else self._unlocked(once)
 
-    def _unlocked(self, act: Callable[[], Any]) -> Any:
+    def _unlocked(self, act: Callable[[], T]) -> T:
         """Once more after stale locks are gone: those of processes that died here, or have not stirred for 30
         minutes. restic itself knows which."""
         try:
@@ -293,7 +295,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                pass

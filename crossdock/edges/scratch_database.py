@@ -152,7 +152,7 @@ def refuse_full(endpoint: Endpoint) -> None:
         schema = session.schema()
     finally:
         session.close()
-    names = [one.name for one in (*schema.tables, *schema.stored_code)]
+    names = [table.name for table in schema.tables] + [code.name for code in schema.stored_code]
     if names:
         text = f"the database is not empty: {len(names)} things are in it, such as {names[0]}"
         raise TargetError(text, where=endpoint.place, way_out="name an empty database; nothing is ever written over")
