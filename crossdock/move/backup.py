@@ -16,7 +16,6 @@ from crossdock.core.evidence import Finding, Level
 from crossdock.core.files import FILE, Entry, shown
 from crossdock.core.ports import Session
 from crossdock.core.tables import Schema
-from crossdock.move.survey import broken_views
 from crossdock.wordpress.ddl import quoted
 
 FORMAT = 1
@@ -32,12 +31,12 @@ AGAIN = "crossdock move backup"
 @dataclass(frozen=True)
 class DatabaseFacts:
     """What decides how a database is dumped. `locked`: tables without transactions; `broken`: views that the server
-    itself can't read; `floats`: columns whose values a dump rounds; `objects`: names by kind."""
+    itself can't read, with their definitions; `floats`: columns whose values a dump rounds; `objects`: names by kind."""
 
     name: str
     tables: tuple[str, ...]
     locked: tuple[str, ...]
-    broken: tuple[str, ...]
+    broken: Mapping[str, str]
     floats: tuple[str, ...]
     objects: Mapping[str, tuple[str, ...]]
     rows_estimate: int
@@ -50,7 +49,8 @@ class DatabaseFacts:
 
 @dataclass
 class DumpedDatabase:
-    """A database in the repository. `tables`: rows and the sum of their hashes, by name; `locked`: seconds by table."""
+    """A database in the repository. `tables`: rows and the sum of their hashes, by name; `locked`: seconds by table;
+    `left_views`: definitions of views that no dump can hold."""
 
     name: str
     snapshot: str
@@ -62,11 +62,13 @@ class DumpedDatabase:
     tables: dict[str, tuple[int, str]]
     locked: dict[str, float]
     objects: dict[str, list[str]]
+    left_views: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class KeptFile:
-    """A name below a kept folder. `content`: a file's SHA-256 or a link's target."""
+    """A name below a kept folder. `content`: a file's SHA-256, empty for one that was written each time it was read; or a
+    link's target."""
 
     kind: str
     mode: int
@@ -168,7 +170,12 @@ def _bytes(name: str) -> bytes:
 def read_database(session: Session, name: str) -> DatabaseFacts:
     """Facts of the session's database."""
     schema = session.schema()
-    broken = tuple(sorted(broken_views(session, schema)))
+    # What the dump's program asks of each view; one that fails would end the whole dump.
+    broken = {
+        code.name: code.create_sql
+        for code in schema.stored_code
+        if code.kind == "view" and not _may(session, f"SHOW FIELDS FROM {quoted(code.name)}")
+    }
     objects: dict[str, list[str]] = {}
     for code in schema.stored_code:
         if code.name not in broken:
@@ -221,7 +228,7 @@ def told_of(server: str, facts: DatabaseFacts) -> Iterator[Finding]:
     """What the backup of a database leaves out, or rounds."""
     place = f"{server}: database {facts.name}"
     if facts.broken:
-        text = f"{_named(facts.broken)} can't be read by the server itself and are left out"
+        text = f"{_named(list(facts.broken))} can't be read by the server itself: kept as text alone"
         yield Finding("backup.view-broken", Level.WARN, place, text, "mend or drop them")
     for allowed, what, right in ((facts.events, "events", "EVENT"), (facts.routines, "routines", "SELECT ON mysql.*")):
         if not allowed:
@@ -248,7 +255,7 @@ def dumped(
     }
     return DumpedDatabase(
         facts.name, snapshot, dump_file(facts.name), *stream, facts.lower_case_table_names,
-        {name: sums.get(name, empty) for name in sorted({*facts.tables, *sums})}, dict(locked), objects,
+        {name: sums.get(name, empty) for name in sorted({*facts.tables, *sums})}, dict(locked), objects, dict(facts.broken),
     )  # fmt: skip
 
 
@@ -299,7 +306,7 @@ def sample(manifest: Manifest, any_size: int, small: int, seed: str) -> list[tup
         (root, name, one.size)
         for root, kept in manifest.folders.items()
         for name, one in kept.items()
-        if one.kind == FILE
+        if one.kind == FILE and one.content
     ]
     little = [(root, name) for root, name, size in steady if size <= SMALL_BYTES]
     large = [(root, name) for root, name, size in steady if size > SMALL_BYTES]
@@ -328,16 +335,6 @@ def distinct_roots(folders: Iterable[str]) -> list[str]:
     """The folders without those that lie below another one."""
     given = list(dict.fromkeys(one.rstrip("/") or "/" for one in folders if one))
     return [one for one in given if not any(other != one and f"{one}/".startswith(f"{other}/") for other in given)]
-
-
-def kept_files(entries: Mapping[bytes, Entry], hashes: Mapping[bytes, str]) -> dict[bytes, KeptFile]:
-    """What is kept below a folder; a file without a hash is not."""
-    made = {}
-    for name, one in sorted(entries.items()):
-        content = hashes.get(name, "") if one.kind == FILE else _text(one.link)
-        if one.kind != FILE or content:
-            made[name] = KeptFile(one.kind, one.mode, one.size, one.mtime_seconds, content)
-    return made
 
 
 def unreadable(server: str, names: Sequence[bytes], folders: int, root: str) -> Iterator[Finding]:
