@@ -67,7 +67,7 @@ class DumpedDatabase:
 
 @dataclass(frozen=True)
 class KeptFile:
-    """A name below a kept folder. `content`: a file's SHA-256, empty for one that was written whenever it was read; or a
+    """A name below a kept folder. `content`: a file's SHA-256, empty where it was written while it was read; or a
     link's target."""
 
     kind: str

@@ -1,4 +1,4 @@
-"""Where backups lie and what opens them: the repository with its password, the key of seals, the database for proofs."""
+"""Where backups lie and what opens them: the repository and its password, the key of seals, the database for proofs."""
 
 from __future__ import annotations
 

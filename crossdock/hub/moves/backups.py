@@ -229,8 +229,7 @@ class _ServerBackup:
         self.backups, self.server, self.outcome = backups, server, outcome
         self.config, self.progress, self.repository = backups.config, backups.progress, backups.repository
         began = datetime.now(UTC).isoformat(timespec="seconds")
-        run = getattr(backups.journal, "run", began)
-        self.manifest = Manifest(self.config.project.name, server.name, str(run), began)
+        self.manifest = Manifest(self.config.project.name, server.name, backups.journal.run, began)
         self.spool = places.spool(self.config, server.name)
 
     def run(self) -> None:
