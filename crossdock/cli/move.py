@@ -12,6 +12,7 @@ import typer
 
 from crossdock.cli.access import access_command
 from crossdock.cli.assessment import print_costs, tell_stranger
+from crossdock.cli.backup import backup_command, restore_command
 from crossdock.cli.console import (
     DEFAULT_CONFIG,
     RED,
@@ -42,6 +43,8 @@ from crossdock.move.validate import Result
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(redirects_app, name="redirects")
 app.command("access")(access_command)
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 
 _STEPS = ("copy", "files", "validate")
 _UNTIL = tuple(f"{step} {environment}" for environment in ("staging", "production") for step in _STEPS)
@@ -53,7 +56,7 @@ FromEnvironment = Annotated[str, typer.Option("--from", metavar="ENV", help="sta
 
 @app.callback()
 def move() -> None:
-    """Move the stores: assess, plan, copy, files, validate.
+    """Move the stores: assess, plan, backup, copy, files, validate.
 
     Example: crossdock move run -c lumen/crossdock.toml
     """

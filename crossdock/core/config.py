@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, PrivateAttr, StrictBool, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from crossdock.core.config_backup import Backup, ScratchDatabase
 from crossdock.core.config_survey import AccessNeed, AwsAccess, Costs, Dns, Survey
 from crossdock.core.config_values import (
     Address,
@@ -144,6 +145,7 @@ class Replay(Model):
 
 
 class Policies(Model):
+    backup_hours: Positive = Field(default=24, description="hours after which a proven backup is too old to write on")
     people: Literal["merge-by-email", "separate"] = Field(
         default="merge-by-email", description="whether accounts with one e-mail address become one"
     )
@@ -211,6 +213,7 @@ class Config(Model):
     policies: Policies = Field(default_factory=Policies, description="what applies to all stores")
     files: Files = Field(default_factory=Files, description="[files]: themes, plugins and must-use code to carry")
     assess: Assess = Field(default_factory=Assess, description="[assess]: feeds and checksums for the assessment")
+    backup: Backup = Field(default_factory=Backup, description="[backup]: where backups go, how long they stay")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
     survey: Survey = Field(default_factory=Survey, description="how thoroughly servers are looked at")
     dns: Dns = Field(default_factory=Dns, description="which resolvers are asked")
@@ -312,6 +315,8 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("files",): Files,
     ("policies", "replay"): Replay,
     ("assess",): Assess,
+    ("backup",): Backup,
+    ("backup", "scratch"): ScratchDatabase,
     ("decisions",): Decision,
     ("survey",): Survey,
     ("dns",): Dns,
@@ -405,6 +410,7 @@ def _problems_across(raw: Raw) -> Iterator[Problem]:
     yield from _problems_of_domains(stores)
     yield from _problems_of_environments(raw.get("environments"))
     yield from _problems_of_files(raw.get("files"), [str(server.get("name")) for server in servers])
+    yield from _problems_of_backups(raw, [str(server.get("name")) for server in servers])
     places = [(f"servers[{server.get('name')}]", server) for server in servers]
     if isinstance(raw.get("environments"), dict):
         places += [(f"environments.{name}", place) for name, place in raw["environments"].items()]
@@ -488,6 +494,23 @@ def _problems_of_files(files: Any, servers: list[str]) -> Iterator[Problem]:
                 yield Problem(
                     f"files.{key}", f'"{name}": there is no server "{server}"', _did_you_mean(server, servers)
                 )
+
+
+def _problems_of_backups(raw: Raw, servers: list[str]) -> Iterator[Problem]:
+    backup = raw.get("backup")
+    named = [(f"backup.{key}", backup.get(key)) for key in ("folders", "databases")] if isinstance(backup, dict) else []
+    for account in _tables(raw, "aws"):
+        named.append((f"aws[{account.get('name')}].instances", account.get("instances")))
+        if account.get("instances") and isinstance(account.get("regions"), list) and len(account["regions"]) != 1:
+            way_out = "write one [[aws]] for each region that has instances"
+            yield Problem(named[-1][0], "the region of an instance is not clear", way_out)
+    for place, given in named:
+        for name in given if isinstance(given, dict) else ():
+            if name not in servers:
+                yield Problem(f"{place}.{name}", "there is no such server", _did_you_mean(name, servers))
+    for given, missing in (("access_key", "secret_key"), ("secret_key", "access_key")):
+        if isinstance(backup, dict) and given in backup and missing not in backup:
+            yield Problem(f"backup.{missing}", f"is missing, though there is {given}", "give both, or neither")
 
 
 def _problems_of_access(key: str, place: Any) -> Iterator[Problem]:

@@ -83,13 +83,15 @@ class Dns(Model):
 
 
 class AwsAccess(Model):
-    """One account. Either a profile of the user's own AWS configuration, or a key by reference."""
+    """One account. Either a profile of the user's own AWS configuration, or a key by reference. The volumes of
+    `instances` (by server) get snapshots with each backup."""
 
     name: Slug = Field(description='the account\'s short name, as in name = "aws"')
     regions: tuple[Region, ...] = Field(min_length=1, description='regions to look at: regions = ["eu-central-1"]')
     profile: Text | None = Field(default=None, description="profile of ~/.aws/config")
     access_key: Secret | None = Field(default=None, description='a reference, as in access_key = "env:AWS_KEY_ID"')
     secret_key: Secret | None = Field(default=None, description='a reference, as in secret_key = "env:AWS_SECRET"')
+    instances: dict[str, Text] = Field(default_factory=dict, description='instances = { north = "i-0abc" }')
 
 
 class Costs(Model):

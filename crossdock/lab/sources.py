@@ -225,7 +225,7 @@ class Source:
             f"CREATE USER {own} IDENTIFIED BY '{kept(self.own_password_file)}'",
             f"GRANT ALL PRIVILEGES ON `{pattern}`.* TO {own}",
             f"CREATE USER {crossdock} IDENTIFIED BY '{crossdock_password}'",
-            f"GRANT SELECT, SHOW VIEW, TRIGGER, LOCK TABLES ON `{pattern}`.* TO {crossdock}",
+            f"GRANT SELECT, SHOW VIEW, TRIGGER, LOCK TABLES, EVENT ON `{pattern}`.* TO {crossdock}",
             f"GRANT REPLICATION CLIENT, REPLICATION SLAVE, PROCESS ON *.* TO {crossdock}",
         ]
 

@@ -107,9 +107,9 @@ def survey_source(source: Source) -> SourceFacts:
             source.installation,
             schema,
             session.server(_SOURCE_VARIABLES),
-            _blogs(session, schema, source.installation),
+            read_blogs(session, schema, source.installation),
             tuple(read_users(session, prefix)),
-            _broken_views(session, schema),
+            broken_views(session, schema),
         )
     finally:
         session.close()
@@ -128,7 +128,7 @@ def other_databases(database: Database) -> list[tuple[str, int, int]]:
         session.close()
 
 
-def _broken_views(session: Session, schema: Schema) -> dict[str, str]:
+def broken_views(session: Session, schema: Schema) -> dict[str, str]:
     """Views over tables or columns that are gone. One whose definer alone is gone will do: the target's is another."""
     found: dict[str, str] = {}
     for code in schema.stored_code:
@@ -212,7 +212,8 @@ def _occupied(names: set[str], blogs: list[int], prefix: str) -> tuple[str, ...]
     return tuple(reasons)
 
 
-def _blogs(session: Session, schema: Schema, here: Installation) -> tuple[Blog, ...]:
+def read_blogs(session: Session, schema: Schema, here: Installation) -> tuple[Blog, ...]:
+    """Every blog of an installation, with the options that matter here."""
     if not here.multisite:
         options = _options(session, here.table_prefix)
         address = urlsplit(options.get("home") or options.get("siteurl", ""))

@@ -201,7 +201,7 @@ def wanted(tree: Tree, listing: Listing | None, exclude: Sequence[str]) -> Wante
         first = name.partition(b"/")[0]
         if first in tree.leave or (tree.only and name != tree.only):
             continue
-        if patterns and _is_excluded(name, patterns):
+        if patterns and is_excluded(name, patterns):
             excluded += entry.kind != FOLDER
         elif entry.kind in (FILE, FOLDER):
             entries[name] = entry
@@ -214,7 +214,7 @@ def wanted(tree: Tree, listing: Listing | None, exclude: Sequence[str]) -> Wante
     return Wanted(entries, excluded, tuple(sorted(outside)), tuple(sorted(special)))
 
 
-def _is_excluded(name: bytes, patterns: Sequence[re.Pattern[str]]) -> bool:
+def is_excluded(name: bytes, patterns: Sequence[re.Pattern[str]]) -> bool:
     """Whether the name, a folder above it, or its last part fits a pattern."""
     parts = name.decode("utf-8", "surrogateescape").split("/")
     tails = (*("/".join(parts[:at]) for at in range(1, len(parts) + 1)), parts[-1])

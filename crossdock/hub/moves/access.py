@@ -80,12 +80,12 @@ def shell(name: str, place: Place) -> SshHost:
 
 
 def _database(host: SshHost, place: Place, facts: WordPressFacts, stack: ExitStack) -> tuple[Endpoint, str]:
-    connected = connect_database(host, _account(place.database, facts), transport=place.transport)
+    connected = connect_database(host, account(place.database, facts), transport=place.transport)
     stack.callback(connected.close)
     return replace(connected.endpoint, php_charset=facts.installation.db_charset), connected.transport
 
 
-def _account(given: DatabaseAccess | None, facts: WordPressFacts) -> DatabaseAccount:
+def account(given: DatabaseAccess | None, facts: WordPressFacts) -> DatabaseAccount:
     """wp-config's account, with whatever [database] says instead."""
     here = facts.installation
     own = DatabaseAccount(here.db_name, facts.db_user, facts.db_password, here.db_host)
