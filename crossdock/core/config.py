@@ -26,10 +26,12 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from crossdock.core.config_values import (
     Address,
     CodeFolder,
+    Day,
     Domain,
     Email,
     FolderName,
     HostEntry,
+    HttpOrigin,
     LocalPath,
     MailEntry,
     Pattern,
@@ -183,6 +185,31 @@ class Files(Model):
     )
 
 
+class MilestoneTerms(Model):
+    """What differs from the plan of work for one step. A date of its own stands before days after the start."""
+
+    owner: Text | None = Field(default=None, description='who has to do it, as in owner = "Ada Berg"')
+    due: Day | None = Field(default=None, description="date by which it must be done, as in due = 2027-01-31")
+    days: Positive | None = Field(default=None, description="days after the start, a whole number")
+
+
+class Milestones(Model):
+    """The project's dates. Without a start only steps with a date of their own can be late."""
+
+    start: Day | None = Field(default=None, description="the day from which due dates count, as in start = 2027-01-11")
+    steps: dict[str, MilestoneTerms] = Field(
+        default_factory=dict, description='steps with other owners or dates: [milestones.steps."migration.approved"]'
+    )
+
+
+class Hub(Model):
+    """The hub's own address, where people reach it through a proxy or by a name."""
+
+    url: HttpOrigin | None = Field(
+        default=None, description='where people reach the hub, as in url = "https://hub.example.com"'
+    )
+
+
 class Decision(Model):
     """A person's answer to a block finding."""
 
@@ -202,6 +229,8 @@ class Config(Model):
     people: tuple[Person, ...] = Field(default=(), description="who takes part")
     policies: Policies = Field(default_factory=Policies, description="what applies to all stores")
     files: Files = Field(default_factory=Files, description="[files]: themes, plugins and must-use code to carry")
+    milestones: Milestones = Field(default_factory=Milestones, description="[milestones]: start, owners and due dates")
+    hub: Hub = Field(default_factory=Hub, description="[hub]: the address of crossdock serve")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
     _path: Path = PrivateAttr(default=Path("crossdock.toml"))
 
@@ -297,6 +326,9 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("policies", "limits"): Limits,
     ("files",): Files,
     ("policies", "replay"): Replay,
+    ("milestones",): Milestones,
+    ("milestones", "steps"): MilestoneTerms,
+    ("hub",): Hub,
     ("decisions",): Decision,
 }
 PLAIN_WORDS = {
@@ -342,6 +374,8 @@ def _fields_of(loc: tuple[int | str, ...]) -> dict[str, str]:
     names = [part for part in loc if isinstance(part, str)]
     if names[:1] in (["environments"], ["decisions"]):
         del names[1:2]
+    elif names[:2] == ["milestones", "steps"]:
+        del names[2:3]
     model = TABLES.get(tuple(names))
     return {name: field.description or "" for name, field in model.model_fields.items()} if model else {}
 
