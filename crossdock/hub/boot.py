@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from crossdock.core.errors import AccessError
-from crossdock.core.evidence import Finding
+from crossdock.core.evidence import Finding, Json, Receipt
+from crossdock.core.ports import Progress
 
 if TYPE_CHECKING:
     from crossdock.hub.runs.actions import RunJournal, RunView
@@ -26,32 +27,62 @@ class Hub(Protocol):
 
     def running(self, kind: str, *, subject: str = "", plan_digest: str = "") -> AbstractContextManager[RunJournal]: ...
 
+    def note(self, kind: str, step: str, subject: str, data: Json) -> Receipt: ...
+
+    def watched(self, journal: RunJournal, progress: Progress) -> Progress: ...
+
     def runs(self) -> list[RunView]: ...
+
+    def receipts_of(self, steps: Collection[str]) -> list[Receipt]: ...
 
     def findings(self, step: str = "", *, subject: str | None = None) -> list[Finding]: ...
 
     def chain(self, expected_head: str = "") -> Chain: ...
 
 
-def boot(state: Path) -> Hub:
+def boot(state: Path, *, screens: bool = False) -> Hub:
     """Sets Django up on the state folder, brings its database up to date and returns the hub's actions.
 
-    May be called again, also for another folder. Errors: ConfigError (bad URL), AccessError (the database can't be
-    used), LockedError (another process keeps updating it).
+    `screens`: with what only the screens need, accounts too. May be called again, also for another folder, and for
+    screens after a call without. Errors: ConfigError (bad URL), AccessError (the folder or the database can't be used),
+    LockedError (another process keeps updating it).
     """
     state = Path(state).absolute()
-    _prepare(state)
+    with _usable(state):
+        _prepare(state)
     os.environ["CROSSDOCK_STATE"] = str(state)
     os.environ["DJANGO_SETTINGS_MODULE"] = "crossdock.hub.settings"
-    import django
-
-    django.setup()
+    _set_up(screens)
     _point_at(state)
     from crossdock.hub.runs import actions, locks
 
-    with _reachable(state), locks.waiting(state, "migrate"):
+    with _usable(state), _reachable(state), locks.waiting(state, "migrate"):
         _migrate()
     return actions
+
+
+def _set_up(screens: bool) -> None:
+    import django
+    from django.apps import apps
+    from django.conf import settings
+
+    everything = settings.INSTALLED_APPS if not apps.ready else settings.EVERYTHING
+    if not apps.ready:
+        settings.EVERYTHING = everything
+        settings.INSTALLED_APPS = everything if screens else settings.COMMAND_APPS
+        django.setup()
+    elif screens and settings.INSTALLED_APPS != everything:
+        settings.INSTALLED_APPS = everything
+        apps.set_installed_apps(everything)
+
+
+@contextmanager
+def _usable(state: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        way_out = "let this account write there, or name another folder: [project] state in crossdock.toml"
+        raise AccessError(f"the state folder can't be used: {error.strerror}", where=str(state), way_out=way_out) from error
 
 
 @contextmanager
@@ -77,16 +108,17 @@ def _point_at(state: Path) -> None:
     from django.conf import settings
     from django.db import connections
 
-    from crossdock.hub.settings import database_of
+    from crossdock.hub.settings import databases_of
 
-    wanted = database_of(state, os.environ.get("CROSSDOCK_DATABASE_URL", ""))
-    if settings.DATABASES["default"]["NAME"] == wanted["NAME"] and state == settings.STATE:
+    wanted = databases_of(state, os.environ.get("CROSSDOCK_DATABASE_URL", ""))
+    if settings.DATABASES["default"]["NAME"] == wanted["default"]["NAME"] and state == settings.STATE:
         return
     connections.close_all()
     settings.STATE = state
-    settings.DATABASES = {"default": wanted}
+    settings.DATABASES = wanted
     connections.settings = connections.configure_settings(settings.DATABASES)
-    del connections["default"]
+    for alias in wanted:
+        del connections[alias]
 
 
 def _migrate() -> None:
@@ -100,11 +132,11 @@ def _migrate() -> None:
 
 
 @contextmanager
-def booted(state: Path) -> Iterator[Hub]:
+def booted(state: Path, *, screens: bool = False) -> Iterator[Hub]:
     """As `boot`, and closes the database connections at the end."""
     from django.db import connections
 
     try:
-        yield boot(state)
+        yield boot(state, screens=screens)
     finally:
         connections.close_all()

@@ -66,7 +66,7 @@ class Terms:
 @dataclass(frozen=True)
 class Milestone:
     """One step as it stands. `evidence` are the receipts that prove it, also where some are missing yet; `missing` says
-    what is; `waits_for` are people, or steps that come before."""
+    what is; `begun`: there is some, or there was; `waits_for` are people, or steps that come before."""
 
     step: Step
     state: State
@@ -75,6 +75,7 @@ class Milestone:
     evidence: tuple[Receipt, ...] = ()
     missing: tuple[str, ...] = ()
     waits_for: tuple[str, ...] = ()
+    begun: bool = False
 
     @property
     def done_at(self) -> str:
@@ -103,8 +104,8 @@ def milestones(receipts: Iterable[Receipt], terms: Terms) -> list[Milestone]:
     for one in receipts:
         kept[one.step].append(one)
     proofs = {name: _proof(step, kept, terms) for name, step in STEPS.items()}
-    done = {name for name, (_, missing) in proofs.items() if not missing}
-    return [_milestone(step, *proofs[step.name], done, terms) for phase in PHASES for step in phase.steps]
+    done = {name for name, proof in proofs.items() if not proof.missing}
+    return [_milestone(step, proofs[step.name], done, terms) for phase in PHASES for step in phase.steps]
 
 
 def counts(found: Sequence[Milestone]) -> dict[str, int]:
@@ -118,34 +119,41 @@ def next_steps(found: Sequence[Milestone]) -> list[Milestone]:
     return sorted(ready, key=lambda one: (one.state is not State.LATE, one.due or date.max))
 
 
-def _milestone(
-    step: Step, evidence: tuple[Receipt, ...], missing: tuple[str, ...], done: set[str], terms: Terms
-) -> Milestone:
+@dataclass(frozen=True)
+class _Proof:
+    """The receipts that count and what is missing. `begun`: there are receipts, be they red or too old."""
+
+    evidence: tuple[Receipt, ...] = ()
+    missing: tuple[str, ...] = ()
+    begun: bool = False
+
+
+def _milestone(step: Step, proof: _Proof, done: set[str], terms: Terms) -> Milestone:
     owners, due = terms.owners_of(step), terms.due_of(step)
-    if not missing:
-        return Milestone(step, State.DONE, owners, due, evidence)
+    if not proof.missing:
+        return Milestone(step, State.DONE, owners, due, proof.evidence, begun=True)
     before = tuple(name for name in step.needs if name not in done)
     if due and due < terms.today:
         state = State.LATE
     else:
-        state = State.WAITING if evidence or not before else State.NOT_BEGUN
-    return Milestone(step, state, owners, due, evidence, missing, before or owners)
+        state = State.WAITING if proof.begun or not before else State.NOT_BEGUN
+    return Milestone(step, state, owners, due, proof.evidence, proof.missing, before or owners, proof.begun)
 
 
-def _proof(step: Step, kept: Mapping[str, list[Receipt]], terms: Terms) -> tuple[tuple[Receipt, ...], tuple[str, ...]]:
-    """The receipts that count, and what is missing; nothing is missing where the step is proved."""
-    rule, evidence, missing = step.rule, [], []
+def _proof(step: Step, kept: Mapping[str, list[Receipt]], terms: Terms) -> _Proof:
+    rule, evidence, missing, begun = step.rule, [], [], False
     subjects = terms.subjects_of(rule, step)
     if not subjects or (rule.of_plan and not terms.plan):
-        return (), (str(rule),)
+        return _Proof(missing=(str(rule),))
     for subject in subjects:
         found = _newest(kept, rule, subject, terms.plan)
         why = _fault(found, rule, kept, terms)
+        begun = begun or found is not None
         if found and not why:
             evidence.append(found)
         else:
             missing.append(f"{subject}: {why}" if rule.about == "servers" else why)
-    return tuple(evidence), tuple(missing)
+    return _Proof(tuple(evidence), tuple(missing), begun)
 
 
 def _newest(kept: Mapping[str, list[Receipt]], rule: Rule, subject: str, plan: str) -> Receipt | None:
