@@ -88,7 +88,7 @@ ALLOWED_HOSTS = [name for name in os.environ.get("CROSSDOCK_HOSTS", "").split(",
 MIDDLEWARE = [
     "crossdock.hub.web.Headers",
     "django.middleware.security.SecurityMiddleware",
-    "crossdock.hub.web.Busy",
+    "crossdock.hub.web.Told",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -129,4 +129,10 @@ CSRF_FAILURE_VIEW = "crossdock.hub.web.stale_form"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _SECURE else None
 SECURE_HSTS_SECONDS = 30 * 86400 if _SECURE else 0
 SECURE_REFERRER_POLICY = "same-origin"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "loggers": {"django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False}},
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000

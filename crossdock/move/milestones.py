@@ -82,6 +82,11 @@ class Milestone:
         """When the last piece of its evidence came, RFC 3339; empty where it is not done."""
         return max(one.at for one in self.evidence) if self.state is State.DONE else ""
 
+    @property
+    def word(self) -> Json:
+        """What a person said (`by`, `note`), where that is its evidence."""
+        return self.evidence[-1].data if self.evidence and self.step.rule.step == SAID else {}
+
     def as_json(self) -> Json:
         return {
             "step": self.step.name,

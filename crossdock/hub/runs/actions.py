@@ -42,6 +42,11 @@ class RunView:
     ended: datetime | None
     stage: rules.Stage | None = None
 
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it has no end."""
+        return (self.ended - self.started).total_seconds() if self.ended else None
+
 
 class RunJournal:
     """The evidence of one open run; satisfies core.ports.Journal. Only keys, counts and hashes belong in it."""
@@ -227,9 +232,18 @@ def receipts(step: str = "", subject: str = "") -> list[evidence.Receipt]:
     return [row.as_evidence() for row in models.Receipt.objects.filter(**wanted)]
 
 
-def findings(step: str = "", *, subject: str | None = None) -> list[evidence.Finding]:
+def last_runs(count: int) -> list[RunView]:
+    """Newest first."""
+    return views_of(list(models.Run.objects.select_related("progress").order_by("-started", "-id")[:count]))
+
+
+def findings(
+    step: str = "", *, subject: str | None = None, level: evidence.Level | None = None
+) -> list[evidence.Finding]:
     """Findings that stand: no later run has superseded them. `subject` is that of their run; None matches all."""
     rows = models.Finding.objects.standing()
+    if level is not None:
+        rows = rows.filter(level=str(level))
     if step:
         rows = rows.filter(step=step)
     if subject is not None:
