@@ -56,7 +56,7 @@ def plan(
 def done_command(step: StepName, by: By, note: Note = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Say that a step is done which no receipt can prove. Name and note are kept as evidence, for ever.
 
-    Example: crossdock plan done workflow.workshop --by "Ada Berg" --note "minutes of 12 January" -c lumen/crossdock.toml
+    Example: crossdock plan done workflow.workshop --by "Ada Berg" --note "minutes of 12 May" -c lumen/crossdock.toml
     """
     _say(step, by, note, config, done=True)
 
@@ -65,7 +65,7 @@ def done_command(step: StepName, by: By, note: Note = "", config: ConfigFile = D
 def reopen_command(step: StepName, by: By, note: Note = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Take such a word back: the step is open again. Both words stay in the evidence.
 
-    Example: crossdock plan reopen workflow.workshop --by "Ada Berg" --note "sales was not there" -c lumen/crossdock.toml
+    Example: crossdock plan reopen workflow.workshop --by "Ada Berg" --note "held anew" -c lumen/crossdock.toml
     """
     _say(step, by, note, config, done=False)
 

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from crossdock.core.errors import AccessError
+from crossdock.core.errors import AccessError, ConfigError
 from crossdock.core.evidence import Finding, Json, Receipt
 from crossdock.core.ports import Progress
+from crossdock.core.secrets import Masked
+from crossdock.hub.accounts.rules import Role
 
 if TYPE_CHECKING:
+    from crossdock.hub.accounts.actions import AccountView
     from crossdock.hub.runs.actions import RunJournal, RunView
     from crossdock.hub.runs.rules import Chain
 
@@ -38,6 +42,20 @@ class Hub(Protocol):
     def findings(self, step: str = "", *, subject: str | None = None) -> list[Finding]: ...
 
     def chain(self, expected_head: str = "") -> Chain: ...
+
+
+class People(Protocol):
+    """What a booted hub offers about accounts: crossdock.hub.accounts.actions, word for word."""
+
+    def add(self, email: str, role: Role, password: Masked, name: str = "") -> None: ...
+
+    def give_password(self, email: str, password: Masked) -> None: ...
+
+    def remove(self, email: str) -> None: ...
+
+    def accounts(self) -> list[AccountView]: ...
+
+    def generated_password(self) -> Masked: ...
 
 
 def boot(state: Path, *, screens: bool = False) -> Hub:
@@ -66,14 +84,13 @@ def _set_up(screens: bool) -> None:
     from django.apps import apps
     from django.conf import settings
 
-    everything = settings.INSTALLED_APPS if not apps.ready else settings.EVERYTHING
+    wanted = settings.EVERYTHING if screens else settings.COMMAND_APPS
     if not apps.ready:
-        settings.EVERYTHING = everything
-        settings.INSTALLED_APPS = everything if screens else settings.COMMAND_APPS
+        settings.INSTALLED_APPS = wanted
         django.setup()
-    elif screens and settings.INSTALLED_APPS != everything:
-        settings.INSTALLED_APPS = everything
-        apps.set_installed_apps(everything)
+    elif len(wanted) > len(settings.INSTALLED_APPS):
+        settings.INSTALLED_APPS = wanted
+        apps.set_installed_apps(wanted)
 
 
 @contextmanager
@@ -82,7 +99,9 @@ def _usable(state: Path) -> Iterator[None]:
         yield
     except OSError as error:
         way_out = "let this account write there, or name another folder: [project] state in crossdock.toml"
-        raise AccessError(f"the state folder can't be used: {error.strerror}", where=str(state), way_out=way_out) from error
+        raise AccessError(
+            f"the state folder can't be used: {error.strerror}", where=str(state), way_out=way_out
+        ) from error
 
 
 @contextmanager
@@ -131,12 +150,54 @@ def _migrate() -> None:
         call_command("migrate", verbosity=0, interactive=False)
 
 
+def boot_screens(state: Path) -> Hub:
+    """As `boot` with `screens`, and with the key that sessions are signed with."""
+    hub = boot(state, screens=True)
+    from django.conf import settings
+
+    settings.SECRET_KEY = _secret_key(Path(state).absolute())
+    return hub
+
+
+def _secret_key(state: Path) -> Masked:
+    """Made once, kept in the state folder, read by nobody else."""
+    path = state / "secret-key"
+    with _usable(state):
+        if not path.exists():
+            fresh = state / f"secret-key.{os.getpid()}"
+            file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            os.write(file, secrets.token_urlsafe(48).encode())
+            os.close(file)
+            with suppress(FileExistsError):
+                os.link(fresh, path)  # of two servers that start at once the second takes the first one's
+            fresh.unlink()
+        key = Masked(path.read_text(encoding="ascii").strip())
+    if len(key) < 32:
+        way_out = "remove it: a new one is made, and everybody signs in again"
+        raise ConfigError("is too short to be a key", where=str(path), way_out=way_out)
+    return key
+
+
 @contextmanager
-def booted(state: Path, *, screens: bool = False) -> Iterator[Hub]:
+def booted(state: Path) -> Iterator[Hub]:
     """As `boot`, and closes the database connections at the end."""
     from django.db import connections
 
     try:
-        yield boot(state, screens=screens)
+        yield boot(state)
+    finally:
+        connections.close_all()
+
+
+@contextmanager
+def booted_people(state: Path) -> Iterator[People]:
+    """As `booted`, with the hub's accounts."""
+    from django.db import connections
+
+    try:
+        boot(state, screens=True)
+        from crossdock.hub.accounts import actions
+
+        yield actions
     finally:
         connections.close_all()

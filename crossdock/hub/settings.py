@@ -71,13 +71,14 @@ USE_I18N = False
 
 # What every command needs, and what only the screens do: the difference is 0.1 s of start-up (hub/boot.py).
 COMMAND_APPS = ["crossdock.hub.runs"]
-INSTALLED_APPS = [
+EVERYTHING = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
     "crossdock.hub.accounts",
     *COMMAND_APPS,
 ]
+INSTALLED_APPS = EVERYTHING
 
 # -- the screens -----------------------------------------------------------------------------------------------------
 
@@ -133,6 +134,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
-    "loggers": {"django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False}},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+        # Whoever calls us by a wrong name would fill the log.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000

@@ -68,7 +68,9 @@ def accounts() -> list[AccountView]:
 
 def generated_password() -> Masked:
     """96 bits, in letters that nobody confuses."""
-    return Masked("-".join("".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(5)) for _ in "1234"))
+    return Masked(
+        "-".join("".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(5)) for _ in "1234")
+    )
 
 
 def signed_in(request: HttpRequest, email: str, password: str, address: str) -> Account | None:

@@ -7,8 +7,6 @@ from typing import ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
-from crossdock.hub.accounts.rules import Role
-
 
 class AccountManager(BaseUserManager["Account"]):
     def get_by_natural_key(self, username: str | None) -> Account:
@@ -16,11 +14,11 @@ class AccountManager(BaseUserManager["Account"]):
 
 
 class Account(AbstractBaseUser):
-    """A person who may sign in. `email` is lower case."""
+    """A person who may sign in. `email` is lower case; `role` one of rules.Role."""
 
     email = models.CharField(max_length=254, unique=True)
     name = models.CharField(max_length=120, default="", blank=True)
-    role = models.CharField(max_length=20, choices=[(str(one), str(one)) for one in Role])
+    role = models.CharField(max_length=20)
     is_active = models.BooleanField(default=True)
     created = models.DateTimeField(auto_now_add=True)
 

@@ -1,4 +1,4 @@
-"""The project's plan of work as it stands: crossdock.toml and the hub's receipts, judged by crossdock.move.milestones."""
+"""The project's plan of work as it stands: what crossdock.toml and the hub's receipts say of it."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ from crossdock.core.config import ENVIRONMENTS, Config, load
 from crossdock.core.evidence import Level
 from crossdock.hub.accounts.rules import EVIDENCE, PROJECT, WORK
 from crossdock.hub.gate import enter
+from crossdock.hub.live import is_poll, polled
 from crossdock.hub.moves.assessment_page import sections
 from crossdock.hub.moves.milestones import plan_in_force, standing
 from crossdock.hub.moves.rules import RECEIPTS_READ, picture_type, report_names, stations
 from crossdock.hub.runs import actions as runs
-from crossdock.hub.runs.views import is_poll, polled, running_now
 from crossdock.hub.web import DOCUMENT_POLICY
 from crossdock.move.milestones import State, counts, next_steps
 from crossdock.move.workplan import PHASES
@@ -37,7 +37,7 @@ def project() -> Config:
 @enter(*PROJECT)
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    live = running_now()
+    live = runs.running_now()
     if is_poll(request):
         return polled(request, live)
     config = project()
@@ -50,7 +50,9 @@ def overview(request: HttpRequest) -> HttpResponse:
         "stores": len(config.stores),
         "servers": len(config.servers),
         "plan": plan,
-        "environments": [(name, stations(receipts, name, plan)) for name in ENVIRONMENTS if name in config.environments],
+        "environments": [
+            (name, stations(receipts, name, plan)) for name in ENVIRONMENTS if name in config.environments
+        ],
         "live": live,
         "runs": runs.last_runs(LAST_RUNS),
         "may_open": getattr(request.user, "role", "") in WORK,

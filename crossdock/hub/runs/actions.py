@@ -237,6 +237,12 @@ def last_runs(count: int) -> list[RunView]:
     return views_of(list(models.Run.objects.select_related("progress").order_by("-started", "-id")[:count]))
 
 
+def running_now() -> RunView | None:
+    """The run that is under way."""
+    rows = models.Run.objects.select_related("progress").filter(state=models.Run.State.RUNNING)
+    return next((one for one in views_of(list(rows)) if one.state == models.Run.State.RUNNING), None)
+
+
 def findings(
     step: str = "", *, subject: str | None = None, level: evidence.Level | None = None
 ) -> list[evidence.Finding]:

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_safe
 from crossdock.core.evidence import Level
 from crossdock.hub.accounts.rules import EVIDENCE, WORK
 from crossdock.hub.gate import enter
+from crossdock.hub.live import is_poll, polled
 from crossdock.hub.runs import models
-from crossdock.hub.runs.actions import RunView, chain, views_of
+from crossdock.hub.runs.actions import RunView, chain, running_now, views_of
 
 RUNS_A_PAGE = 50
 ROWS_A_PAGE = 100
@@ -70,7 +71,9 @@ def run(request: HttpRequest, run: str) -> HttpResponse:
     context = {
         "run": shown,
         "live": live,
-        "receipts": _page(request, models.Receipt.objects.filter(run_id=run).order_by("-number"), ROWS_A_PAGE, "receipts"),
+        "receipts": _page(
+            request, models.Receipt.objects.filter(run_id=run).order_by("-number"), ROWS_A_PAGE, "receipts"
+        ),
         "page": _page(request, findings, ROWS_A_PAGE),
         "levels": _levels(findings),
     }
@@ -122,21 +125,3 @@ def _levels(rows: QuerySet[models.Finding]) -> list[tuple[str, int]]:
 
 def _page(request: HttpRequest, rows: QuerySet[Any], size: int, name: str = "page") -> Page[Any]:
     return Paginator(rows, size).get_page(request.GET.get(name))
-
-
-def is_poll(request: HttpRequest) -> bool:
-    """Whether htmx asks for the live part of a page alone."""
-    return bool(getattr(request, "htmx", None))
-
-
-def polled(request: HttpRequest, live: RunView | None) -> HttpResponse:
-    """The live part, while the run goes on; then the whole page is loaded anew, once."""
-    if live is None:
-        return HttpResponse(headers={"HX-Refresh": "true"})
-    return render(request, "runs/live.html", {"run": live})
-
-
-def running_now() -> RunView | None:
-    """The run that is under way."""
-    last = views_of(list(models.Run.objects.select_related("progress").filter(state=models.Run.State.RUNNING)))
-    return next((one for one in last if one.state == models.Run.State.RUNNING), None)
