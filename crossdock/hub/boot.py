@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from crossdock.core.errors import AccessError, ConfigError
-from crossdock.core.evidence import Finding, Json, Receipt
-from crossdock.core.ports import Progress
 from crossdock.core.secrets import Masked
-from crossdock.hub.accounts.rules import Role
 
 if TYPE_CHECKING:
+    from crossdock.core.evidence import Finding, Json, Receipt
+    from crossdock.core.ports import Progress
     from crossdock.hub.accounts.actions import AccountView
+    from crossdock.hub.accounts.rules import Role
     from crossdock.hub.runs.actions import RunJournal, RunView
     from crossdock.hub.runs.rules import Chain
 

@@ -93,6 +93,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     menu = [(name, title) for name, title in MENU if role in who_may_enter(views.get(name))]
     match = request.resolver_match
     return {
+        "user": getattr(request, "user", None),
         "menu": menu,
         "here": (match.url_name or "") if match else "",
         "versions": _versions(),

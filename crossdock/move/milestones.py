@@ -83,6 +83,16 @@ class Milestone:
         return max(one.at for one in self.evidence) if self.state is State.DONE else ""
 
     @property
+    def ready(self) -> bool:
+        """Whether it waits for its own people, not for steps before it."""
+        return self.state is not State.DONE and self.waits_for == self.owners
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Titles of the steps that it waits for."""
+        return () if self.ready else tuple(STEPS[name].title for name in self.waits_for)
+
+    @property
     def word(self) -> Json:
         """What a person said (`by`, `note`), where that is its evidence."""
         return self.evidence[-1].data if self.evidence and self.step.rule.step == SAID else {}
@@ -120,8 +130,9 @@ def counts(found: Sequence[Milestone]) -> dict[str, int]:
 
 def next_steps(found: Sequence[Milestone]) -> list[Milestone]:
     """What people can do now: late first, then by date."""
-    ready = [one for one in found if one.state in (State.LATE, State.WAITING) and one.waits_for == one.owners]
-    return sorted(ready, key=lambda one: (one.state is not State.LATE, one.due or date.max))
+    return sorted(
+        (one for one in found if one.ready), key=lambda one: (one.state is not State.LATE, one.due or date.max)
+    )
 
 
 @dataclass(frozen=True)

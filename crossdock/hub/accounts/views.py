@@ -41,8 +41,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if isinstance(request.user, Account):
         return redirect(_next(request, request.user))
     form = SignIn(request.POST or None)
+    context = {"form": form, "next": _wanted(request)}
     if request.method != "POST" or not form.is_valid():
-        return render(request, "accounts/sign_in.html", {"form": form})
+        return render(request, "accounts/sign_in.html", context)
     address = client_address(
         request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""), proxied=bool(settings.URL)
     )
@@ -50,12 +51,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         account = signed_in(request, form.cleaned_data["email"], form.cleaned_data["password"], address)
     except TooManyTries as error:
         form.add_error(None, f"Too many tries. Wait {error.seconds // 60 + 1} minutes, or ask your operator.")
-        response = render(request, "accounts/sign_in.html", {"form": form}, status=429)
+        response = render(request, "accounts/sign_in.html", context, status=429)
         response.headers["Retry-After"] = str(error.seconds)
         return response
     if account is None:
         form.add_error(None, WRONG)
-        return render(request, "accounts/sign_in.html", {"form": form}, status=401)
+        return render(request, "accounts/sign_in.html", context, status=401)
     login(request, account)
     return redirect(_next(request, account))
 
@@ -63,10 +64,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def _next(request: HttpRequest, account: Account) -> str:
     if account.role not in PROJECT:
         return "account"
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    hosts = {request.get_host()}
+    wanted, hosts = _wanted(request), {request.get_host()}
     safe = url_has_allowed_host_and_scheme(wanted, hosts, require_https=request.is_secure())
     return wanted if safe and wanted.startswith("/") else "overview"
+
+
+def _wanted(request: HttpRequest) -> str:
+    return request.POST.get("next") or request.GET.get("next") or ""
 
 
 @enter(*Role)
