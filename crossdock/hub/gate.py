@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
+from django.shortcuts import redirect, resolve_url
 
-from crossdock.hub.accounts.rules import Role
+from crossdock.hub.accounts.rules import ANYBODY, Role
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
-# In place of roles: people who have not signed in, too.
-ANYBODY = "anybody"
 
 
 def enter(*who: Role | str) -> Callable[[View], View]:
@@ -59,4 +57,4 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
         # A poll whose session ended: the whole page goes to the sign-in, not a part of it.
         return HttpResponse(status=401, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
     wanted = request.get_full_path() if request.method in ("GET", "HEAD") else "/"
-    return redirect_to_login(wanted, settings.LOGIN_URL)
+    return redirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': wanted}, safe='/')}")

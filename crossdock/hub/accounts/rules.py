@@ -17,6 +17,8 @@ class Role(StrEnum):
     CUSTOMER = "customer"
 
 
+# In place of roles: people who have not signed in, too.
+ANYBODY = "anybody"
 # Who sees what of the move. Translators and customers have no staff page at all.
 PROJECT = (Role.OPERATOR, Role.QA, Role.CLIENT_IT, Role.CLIENT_OWNER, Role.SALES)
 EVIDENCE = (Role.OPERATOR, Role.QA, Role.CLIENT_IT, Role.CLIENT_OWNER)

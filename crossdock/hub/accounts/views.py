@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from crossdock.hub.accounts.actions import TooManyTries, signed_in
 from crossdock.hub.accounts.models import Account
-from crossdock.hub.accounts.rules import PROJECT, Role, client_address
-from crossdock.hub.gate import ANYBODY, enter
+from crossdock.hub.accounts.rules import ANYBODY, PROJECT, Role, client_address
+from crossdock.hub.gate import enter
 
 WRONG = "This e-mail address and password do not go together."
 
