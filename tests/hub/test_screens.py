@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,10 +38,10 @@ MATRIX: dict[str, tuple[str, tuple[Role | str, ...]]] = {
 
 
 @pytest.fixture
-def client(screens: Hub) -> Iterator[Any]:
+def client(screens: Hub) -> Any:
     from django.test import Client  # noqa: PLC0415 - Django is set up by the fixture
 
-    yield Client()
+    return Client()
 
 
 def signed_in(role: Role | str) -> Any:
@@ -58,7 +56,7 @@ def text(response: Any) -> str:
     return re.sub(r"\s+", " ", response.content.decode())
 
 
-# -- who may enter -----------------------------------------------------------------------------------------------------
+# -- who may enter ----------------------------------------------------------------------------------------------------
 
 
 def test_every_address_says_who_may_enter(screens: Hub) -> None:
@@ -113,7 +111,7 @@ def test_the_menu_leads_nowhere_closed(screens: Hub) -> None:
         assert ("Milestones" in page) == (role in PROJECT)
 
 
-# -- signing in and out ------------------------------------------------------------------------------------------------
+# -- signing in and out -----------------------------------------------------------------------------------------------
 
 
 def test_sign_in_and_out(screens: Hub, client: Any) -> None:
@@ -134,13 +132,12 @@ def test_sign_in_and_out(screens: Hub, client: Any) -> None:
     assert client.get("/").status_code == 302
 
 
-@pytest.mark.parametrize(
-    "wanted", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", ""]
-)
-def test_a_sign_in_leads_to_no_other_site(screens: Hub, client: Any, wanted: str) -> None:
+def test_a_sign_in_leads_to_no_other_site(screens: Hub, client: Any) -> None:
     account(Role.QA, "qa@example.com")
-    done = client.post("/sign-in", {"email": "qa@example.com", "password": PASSWORD, "next": wanted})
-    assert done.headers["Location"] == "/"
+    for wanted in ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", ""):
+        done = client.post("/sign-in", {"email": "qa@example.com", "password": PASSWORD, "next": wanted})
+        assert done.headers["Location"] == "/", wanted
+        client.post("/sign-out")
 
 
 def test_a_customer_is_led_to_the_own_account(screens: Hub, client: Any) -> None:
@@ -229,21 +226,22 @@ def test_a_stranger_by_another_name_is_refused(screens: Hub, client: Any) -> Non
     assert client.get("/sign-in", headers={"host": "evil.example"}).status_code == 400
 
 
-# -- findings ----------------------------------------------------------------------------------------------------------
+# -- findings ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("query", "count"),
-    [
-        ("", 12), ("level=block", 3), ("level=nonsense", 12), ("code=url", 8), ("code=url.loop", 4), ("code=ur", 0),
-        ("step=assess", 12), ("step=copy", 0), ("place=WP_1", 3), ("text=thing+7", 1), ("level=block&code=url", 2),
-        ("text=%27+OR+1%3D1+--", 0), ("text=%25", 0), ("page=99", 12), ("page=x", 12), ("place=" + "x" * 5000, 12),
-    ],
-)  # fmt: skip
-def test_filters(screens: Hub, query: str, count: int) -> None:
-    page = text(signed_in(Role.CLIENT_OWNER).get(f"/findings?{query}"))
-    assert f"{count} of 12 that stand" in page
-    assert page.count('<p class="where">') == count
+FILTERS = {
+    "": 12, "level=block": 3, "level=nonsense": 12, "code=url": 8, "code=url.loop": 4, "code=ur": 0, "step=assess": 12,
+    "step=copy": 0, "place=WP_1": 3, "text=thing+7": 1, "level=block&code=url": 2, "text=%27+OR+1%3D1+--": 0,
+    "text=%25": 0, "page=99": 12, "page=x": 12, f"place={'x' * 5000}": 12,
+}  # fmt: skip
+
+
+def test_filters(screens: Hub) -> None:
+    client = signed_in(Role.CLIENT_OWNER)
+    for query, count in FILTERS.items():
+        page = text(client.get(f"/findings?{query}"))
+        assert f"{count} of 12 that stand" in page, query
+        assert page.count('<p class="where">') == count, query
 
 
 def test_five_thousand_findings(screens: Hub, state: Path) -> None:
@@ -288,7 +286,7 @@ def test_hostile_text_stays_text(screens: Hub) -> None:
     assert f"<bdi>{rtl}</bdi>" in text(client.get("/findings"))
 
 
-# -- runs, overview, milestones, evidence --------------------------------------------------------------------------------
+# -- runs, overview, milestones, evidence -----------------------------------------------------------------------------
 
 
 def test_the_overview_says_it_in_one_look(screens: Hub) -> None:
@@ -362,7 +360,7 @@ def test_a_spoilt_configuration_is_told(screens: Hub, state: Path) -> None:
     assert "is not valid TOML" in text(page)
 
 
-# -- assessment and reports ----------------------------------------------------------------------------------------------
+# -- assessment and reports -------------------------------------------------------------------------------------------
 
 
 def test_the_assessment(screens: Hub, state: Path) -> None:
@@ -382,9 +380,7 @@ def test_the_assessment(screens: Hub, state: Path) -> None:
     assert "New thing" in page
     for spoilt in ("[1]", '{"a":', "[" * 100_000, "\x00"):
         (state / "assessment.json").write_text(spoilt)
-        assert "can&#x27;t be read" in text(client.get("/assessment")) or "can't be read" in text(
-            client.get("/assessment")
-        )
+        assert "can't be read" in text(client.get("/assessment"))
 
 
 def test_documents_have_safe_names_and_no_rights(screens: Hub, state: Path) -> None:
@@ -443,4 +439,3 @@ def test_the_key_is_kept_to_ourselves(screens: Hub, state: Path) -> None:
 def test_what_fill_makes_is_what_the_tests_count(screens: Hub, state: Path) -> None:
     fill(screens, state, 3)
     assert len(screens.findings()) == 3
-    assert os.path.isfile(state / "hub.sqlite3")
