@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+BUSY_SECONDS = 4
+
 
 def made() -> Callable[..., Any]:
     """The WSGI application, in a worker that ends with its parent."""
@@ -17,5 +19,11 @@ def made() -> Callable[..., Any]:
     end_with_parent(int(os.environ["CROSSDOCK_SERVE_PID"]))
     boot_screens(Path(os.environ["CROSSDOCK_STATE"]))
     from django.core.handlers.wsgi import WSGIHandler
+    from django.db import connections
 
+    if "timeout" in connections.settings["default"]["OPTIONS"]:
+        # A command waits for a locked SQLite, a person before a browser is told.
+        connections.settings["default"]["OPTIONS"]["timeout"] = BUSY_SECONDS
+        connections.close_all()
+        del connections["default"]
     return WSGIHandler()

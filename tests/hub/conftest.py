@@ -45,7 +45,7 @@ def screens(filled: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     hub = boot_screens(state)
     from django.test import override_settings  # noqa: PLC0415 - Django is set up by the boot
 
-    quick = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    quick = ["screens.QuickHasher"]
     config = str(state.parent / "crossdock.toml")
     with override_settings(CONFIG=config, ALLOWED_HOSTS=["testserver"], PASSWORD_HASHERS=quick):
         yield hub
