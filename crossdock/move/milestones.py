@@ -28,12 +28,13 @@ class State(StrEnum):
 @dataclass(frozen=True)
 class Terms:
     """What the project's people have settled. Dates and owners of single steps by step name; `owners` by role; `today`
-    decides what is late."""
+    decides what is late; `backup_hours` is how old a proven backup may be."""
 
     now: datetime
     plan: str = ""
     servers: tuple[str, ...] = ()
     project: str = ""
+    backup_hours: int = 24
     start: date | None = None
     due: Mapping[str, date] = field(default_factory=dict)
     days: Mapping[str, int] = field(default_factory=dict)
@@ -191,8 +192,10 @@ def _fault(found: Receipt | None, rule: Rule, kept: Mapping[str, list[Receipt]],
         return f"the last {rule.step} was red ({found.at[:10]})"
     if wrong := [name for name in rule.zero if found.data.get(name) != 0]:
         return f"the last {rule.step} told {wrong[0]} {found.data.get(wrong[0], '?')}"
-    if rule.within_days and _moment(rule, kept, terms) - _at(found) > timedelta(days=rule.within_days):
-        return f"the last {rule.step} is older than {rule.within_days} days ({found.at[:10]})"
+    limit = timedelta(hours=terms.backup_hours) if rule.young else timedelta(days=rule.within_days)
+    if limit and _moment(rule, kept, terms) - _began(found) > limit:
+        told = f"{terms.backup_hours} hours" if rule.young else f"{rule.within_days} days"
+        return f"the last {rule.step} is older than {told} ({found.at[:10]})"
     return ""
 
 
@@ -205,3 +208,12 @@ def _moment(rule: Rule, kept: Mapping[str, list[Receipt]], terms: Terms) -> date
 
 def _at(receipt: Receipt) -> datetime:
     return datetime.fromisoformat(receipt.at)
+
+
+def _began(receipt: Receipt) -> datetime:
+    """When the work began that a receipt tells of: a proof is as old as its backup."""
+    try:
+        began = datetime.fromisoformat(str(receipt.data["began"]))
+    except (KeyError, ValueError):
+        return _at(receipt)
+    return began if began.tzinfo else began.replace(tzinfo=UTC)

@@ -18,14 +18,15 @@ class Rule:
     """What proves a step: the newest receipt `step` about each of its subjects, if it is not red.
 
     `about`: `project`, `servers` (each of them), `any`, or an environment. `of_plan`: it must be of the plan in force.
-    `zero`: counts that must be 0. `within_days`: not older than that at the moment of the receipt `until` (step and
-    subject, of the plan in force), or now while there is none.
+    `zero`: counts that must be 0. `young`: not older than the project's limit for backups, `within_days`: than that; each
+    at the moment of the first receipt `until` (step and subject, of the plan in force), or now while there is none.
     """
 
     step: str
     about: str = "project"
     of_plan: bool = False
     zero: tuple[str, ...] = ()
+    young: bool = False
     within_days: int = 0
     until: tuple[str, str] = ("", "")
 
@@ -34,7 +35,9 @@ class Rule:
         about = {"project": "", "any": "", "servers": " of each server"}.get(self.about, f" of {self.about}")
         plan = ", of the plan in force" if self.of_plan else ""
         zero = "".join(f", {name} 0" for name in self.zero)
-        age = f", not older than {self.within_days} days" if self.within_days else ""
+        age = (
+            f", not older than {self.within_days} days" if self.within_days else ", young enough" if self.young else ""
+        )
         if self.step == SAID:
             return f"a person's word{plan}"
         return f"receipt {self.step}{about}{plan}{zero}{age}"
@@ -69,6 +72,10 @@ def _copied(environment: str) -> Rule:
     return Rule("copy", environment, of_plan=True)
 
 
+def _proved_before(environment: str) -> Rule:
+    return Rule("backup.proof", "servers", young=True, until=("copy", environment))
+
+
 _WORKFLOW = Phase(
     "workflow",
     "Maintenance-workflow design",
@@ -86,7 +93,10 @@ _MIGRATION = Phase(
     "migration",
     "Servers to the managed host",
     (
-        Step("migration.access", "Every access is there and works", "client-it", 5, Rule("access"), how="move access"),
+        Step(
+            "migration.access", "Every access is there and works", "client-it", 5, Rule("access", zero=("missing",)),
+            how="move access",
+        ),
         Step("migration.assessed", "All servers assessed", "operator", 7, Rule("assess"), how="move assess"),
         Step(
             "migration.planned", "The plan is made", "operator", 12, Rule("plan", of_plan=True),
@@ -99,7 +109,7 @@ _MIGRATION = Phase(
         ),
         Step(
             "migration.backup-proved", "Every backup is proved by restoring it", "operator", 18,
-            Rule("backup.proof", "servers", within_days=7, until=("copy", "production")),
+            _proved_before("staging"),
             ("migration.saved",), "move backup",
         ),
         Step(
@@ -128,8 +138,12 @@ _MIGRATION = Phase(
             ("migration.staging-validated", "migration.staging-harmless", "migration.addresses"),
         ),
         Step(
+            "migration.backup-anew", "Every backup is proved anew", "operator", 35, _proved_before("production"),
+            ("migration.staging-accepted",), "move backup",
+        ),
+        Step(
             "migration.production-copied", "Production holds every row", "operator", 36, _copied("production"),
-            ("migration.staging-accepted",), "move copy --to production",
+            ("migration.backup-anew",), "move copy --to production",
         ),
         Step(
             "migration.production-validated", "Production is validated green", "qa", 38,

@@ -100,16 +100,22 @@ def test_every_server_must_be_there(log: Log) -> None:
 
 
 def test_a_proof_grows_old_until_something_leans_on_it(log: Log) -> None:
+    began = (log.now - timedelta(hours=3)).isoformat()
     for server in SERVERS:
-        log.add("backup.proof", server, green=True)
-    log.now += timedelta(days=7)
+        log.add("backup.proof", server, proved=True, began=began)
+    log.now += timedelta(hours=21)
     assert log.step("migration.backup-proved").state is State.DONE
     log.now += timedelta(hours=1)
-    assert "older than 7 days" in log.step("migration.backup-proved").missing[0]
-    log.now -= timedelta(days=2)
-    log.add("copy", "production", plan="p1")
+    assert "older than 24 hours" in log.step("migration.backup-proved").missing[0]
+    assert log.step("migration.backup-proved", backup_hours=48).state is State.DONE
+    log.now -= timedelta(hours=2)
+    log.add("copy", "staging", plan="p1")
     log.now += timedelta(days=300)
+    # Staging was written while it was young; production asks for a new one.
     assert log.step("migration.backup-proved").state is State.DONE
+    assert log.step("migration.backup-anew").state is State.WAITING
+    log.add("backup.proof", "north", proved=False)
+    assert "was red" in log.step("migration.backup-anew").missing[0]
 
 
 def test_counts_that_must_be_nought(log: Log) -> None:
@@ -171,7 +177,7 @@ class Project(RuleBasedStateMachine):
     )
     def work(self, step: str, subject: str, plan: str, red: bool) -> None:
         failed = int(red)
-        self.log.add(step, subject, plan=plan, green=not red, urls_failed=failed, urls_undecided=0)
+        self.log.add(step, subject, plan=plan, green=not red, urls_failed=failed, urls_undecided=0, missing=0)
 
     @rule(step=st.sampled_from(WORDS), done=st.booleans())
     def say(self, step: str, done: bool) -> None:
@@ -215,7 +221,8 @@ class Project(RuleBasedStateMachine):
                 continue
             standing = receipt.data.get("done", receipt.data.get("green"))
             since = datetime.fromisoformat(receipt.at)
-        fresh = not wanted.within_days or moment - since <= timedelta(days=wanted.within_days)
+        limit = timedelta(hours=24) if wanted.young else timedelta(days=wanted.within_days or 10_000)
+        fresh = moment - since <= limit
         return standing and fresh
 
 
