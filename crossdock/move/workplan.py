@@ -18,8 +18,8 @@ class Rule:
     """What proves a step: the newest receipt `step` about each of its subjects, if it is not red.
 
     `about`: `project`, `servers` (each of them), `any`, or an environment. `of_plan`: it must be of the plan in force.
-    `zero`: counts that must be 0. `young`: not older than the project's limit for backups, `within_days`: than that; each
-    at the moment of the first receipt `until` (step and subject, of the plan in force), or now while there is none.
+    `zero`: counts that must be 0. `young`: not older than the project's limit for backups, `within_days`: than that;
+    each at the moment of the first receipt `until` (step and subject, of the plan in force), or now while there is none.
     """
 
     step: str
