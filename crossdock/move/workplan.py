@@ -19,7 +19,7 @@ class Rule:
 
     `about`: `project`, `servers` (each of them), `any`, or an environment. `of_plan`: it must be of the plan in force.
     `zero`: counts that must be 0. `young`: not older than the project's limit for backups, `within_days`: than that;
-    each at the moment of the first receipt `until` (step and subject, of the plan in force), or now while there is none.
+    each at the moment of the first receipt `until` (step and subject, of the plan in force), or now without one.
     """
 
     step: str
