@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from crossdock.core.errors import AccessError
+from crossdock.core.ports import Progress
 from crossdock.hub.boot import Hub, boot
 from crossdock.hub.runs.rules import Stage
 
@@ -126,6 +128,18 @@ def test_progress_within_a_transaction_of_the_run(hub: Hub) -> None:
         progress.finish()
     assert hub.chain().holds
     assert stage(hub).finished
+
+
+def test_progress_within_an_event_loop(hub: Hub) -> None:
+    # The harvest and the replay of addresses are told how far they are while they wait on many sockets.
+    async def crawl(progress: Progress) -> None:
+        progress.start("addresses", rows=2, bytes_=0, noun="addresses")
+        progress.advance("a", rows=2, bytes_=0)
+        progress.finish()
+
+    with hub.running("redirects harvest", subject="staging") as journal:
+        asyncio.run(crawl(hub.watched(journal, Counting())))
+    assert stage(hub).done == 2
 
 
 def test_a_word_is_kept_while_a_run_goes_on(hub: Hub, state: Path) -> None:
