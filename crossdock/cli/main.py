@@ -35,6 +35,13 @@ ENTRIES = {
         "crossdock.cli.rewrite", "app", "Rewrite the addresses in a SQL dump, from standard input to standard output."
     ),
     "move": Entry("crossdock.cli.move", "app", "Move the stores: assess, plan, backup, copy, files, validate."),
+    "plan": Entry(
+        "crossdock.cli.plan",
+        "app",
+        "Show the plan of work: what is done, by which evidence, and what waits for whom.",
+    ),
+    "serve": Entry("crossdock.cli.serve", "app", "Serve the hub's screens: runs, findings, reports, milestones."),
+    "people": Entry("crossdock.cli.people", "app", "Who may sign in to the hub's screens."),
     "bridge": Entry("crossdock.cli.bridge", "app", "The plugin at the target: redirects, guard of staging, health."),
     "runs": Entry("crossdock.cli.evidence", "runs_app", "List the runs of this project and how they ended."),
     "verify-evidence": Entry("crossdock.cli.evidence", "app", "Check the chain of receipts, link by link."),

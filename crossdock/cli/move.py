@@ -69,7 +69,7 @@ def _move(kind: str, config: Path, subject: str = "") -> Iterator[Move]:
         there = ", ".join(project.environments)
         raise ConfigError(f"no environment {subject}", where=str(config), way_out=f"one of: {there}")
     with booted(project.state) as hub, hub.running(kind, subject=subject) as journal, opened(project) as access:
-        yield Move(project, access, journal, LiveProgress())
+        yield Move(project, access, journal, hub.watched(journal, LiveProgress()))
 
 
 @app.command("assess")

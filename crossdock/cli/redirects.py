@@ -45,7 +45,7 @@ def _redirects(kind: str, config: Path, environment: str) -> Iterator[Redirects]
         there = ", ".join(project.environments)
         raise ConfigError(f"no environment {environment}", where=str(config), way_out=f"one of: {there}")
     with booted(project.state) as hub, hub.running(kind, subject=environment) as journal:
-        yield Redirects(project, environment, journal, LiveProgress())
+        yield Redirects(project, environment, journal, hub.watched(journal, LiveProgress()))
 
 
 @app.command("harvest")

@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, StrictBool, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from crossdock.core.config_backup import Backup, ScratchDatabase
+from crossdock.core.config_hub import Hub, Milestones, MilestoneTerms
 from crossdock.core.config_survey import AccessNeed, AwsAccess, Costs, Dns, Survey
 from crossdock.core.config_values import (
     Address,
@@ -214,6 +215,8 @@ class Config(Model):
     files: Files = Field(default_factory=Files, description="[files]: themes, plugins and must-use code to carry")
     assess: Assess = Field(default_factory=Assess, description="[assess]: feeds and checksums for the assessment")
     backup: Backup = Field(default_factory=Backup, description="[backup]: where backups go, how long they stay")
+    milestones: Milestones = Field(default_factory=Milestones, description="[milestones]: start, owners and due dates")
+    hub: Hub = Field(default_factory=Hub, description="[hub]: the address of crossdock serve")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="answers to block findings")
     survey: Survey = Field(default_factory=Survey, description="how thoroughly servers are looked at")
     dns: Dns = Field(default_factory=Dns, description="which resolvers are asked")
@@ -317,6 +320,9 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("assess",): Assess,
     ("backup",): Backup,
     ("backup", "scratch"): ScratchDatabase,
+    ("milestones",): Milestones,
+    ("milestones", "steps"): MilestoneTerms,
+    ("hub",): Hub,
     ("decisions",): Decision,
     ("survey",): Survey,
     ("dns",): Dns,
@@ -368,6 +374,8 @@ def _fields_of(loc: tuple[int | str, ...]) -> dict[str, str]:
     names = [part for part in loc if isinstance(part, str)]
     if names[:1] in (["environments"], ["decisions"]):
         del names[1:2]
+    elif names[:2] == ["milestones", "steps"]:
+        del names[2:3]
     model = TABLES.get(tuple(names))
     return {name: field.description or "" for name, field in model.model_fields.items()} if model else {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from crossdock.core.config_values import LocalPath, Model, Positive, Secret, Slug, Text
+from crossdock.core.config_values import Day, LocalPath, Model, Positive, Secret, Slug, Text
 
 _SCHEMES = ("ssh", "sftp", "https", "http", "smtp", "smtps", "ftp", "ftps")
 
@@ -49,12 +48,6 @@ def _url(value: str) -> str:
     return value
 
 
-def _day(value: object) -> datetime.date:
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        return value
-    raise _wrong("is no day", "write it without quotes: 2026-12-24")
-
-
 def _price(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
         raise _wrong("is no price", "write a number of at least 0, as in 49.90")
@@ -64,7 +57,6 @@ def _price(value: object) -> float:
 ResolverAddress = Annotated[Text, AfterValidator(_resolver)]
 Selector = Annotated[Text, AfterValidator(_selector)]
 Url = Annotated[Text, AfterValidator(_url)]
-Day = Annotated[datetime.date, PlainValidator(_day)]
 Price = Annotated[float, PlainValidator(_price)]
 Region = Annotated[Text, StringConstraints(pattern=r"^[a-z]{2}(?:-[a-z]+)+-\d$")]
 

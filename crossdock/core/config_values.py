@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -109,6 +110,12 @@ def _host_entry(value: str) -> str:
     return value.lower()
 
 
+def _http_origin(value: str) -> str:
+    if not re.fullmatch(r"https?://(?:\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::\d{1,5})?", value.lower().rstrip("/")):
+        raise _wrong(f'"{value}" is no address of a site', "write scheme and host alone: https://hub.example.com")
+    return value.lower().rstrip("/")
+
+
 def _code_folder(value: str) -> str:
     if not re.fullmatch(r"(?:plugins|mu-plugins|themes)/[^/\s]+", value):
         raise _wrong(f'"{value}" names no code', "write it as the finding does: plugins/NAME or themes/NAME")
@@ -123,6 +130,16 @@ def _local_path(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str) or not value:
         raise _wrong("must be a path", "write it relative to this file, or absolute")
     return _folder_of(info) / Path(value).expanduser()
+
+
+def _day(value: Any) -> date:
+    try:
+        found = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if not isinstance(found, date) or isinstance(found, datetime):
+        raise _wrong("is not a date", "write it as in 2027-01-31")
+    return found
 
 
 def _secret(value: Any, info: ValidationInfo) -> SecretRef:
@@ -149,7 +166,9 @@ Pattern = Annotated[Text, AfterValidator(_pattern)]
 LocalPath = Annotated[Path, PlainValidator(_local_path)]
 MailEntry = Annotated[Text, AfterValidator(_mail_entry)]
 HostEntry = Annotated[Text, AfterValidator(_host_entry)]
+HttpOrigin = Annotated[Text, AfterValidator(_http_origin)]
 CodeFolder = Annotated[Text, AfterValidator(_code_folder)]
+Day = Annotated[date, PlainValidator(_day)]
 Secret = Annotated[SecretRef, PlainValidator(_secret)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Positive = Annotated[StrictInt, Field(ge=1)]

@@ -46,11 +46,15 @@ def worker_pool(workers: int, prepare: Callable[[Any], None], setup: object) -> 
     )
 
 
-def _begin(parent: int, prepare: Callable[[Any], None], setup: object) -> None:
-    # Without this a worker whose parent was killed would wait for ever, or go on writing.
+def end_with_parent(parent: int) -> None:
+    """From now on this process is killed when its parent ends: else it would wait for ever, or go on writing."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _begin(parent: int, prepare: Callable[[Any], None], setup: object) -> None:
+    end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Millions of short-lived row tuples and no cycles: the collector would look through them again and again.
     gc.freeze()

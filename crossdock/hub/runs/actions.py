@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,8 +17,10 @@ from django.db import DatabaseError, connection, transaction
 
 from crossdock.core import evidence
 from crossdock.core.errors import EvidenceError
+from crossdock.core.ports import Progress
 from crossdock.hub.runs import models, rules
 from crossdock.hub.runs.locks import Lock, lock_of, taken
+from crossdock.hub.runs.progress import WatchedProgress
 
 LOCK = "run"
 # Any constant does: it only has to be the same in every writer, and other than that of the locks in locks.py.
@@ -38,12 +40,18 @@ class RunView:
     host: str
     started: datetime
     ended: datetime | None
+    stage: rules.Stage | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it has no end."""
+        return (self.ended - self.started).total_seconds() if self.ended else None
 
 
 class RunJournal:
     """The evidence of one open run; satisfies core.ports.Journal. Only keys, counts and hashes belong in it."""
 
-    def __init__(self, run: models.Run, lock: Lock) -> None:
+    def __init__(self, run: models.Run, lock: Lock | None) -> None:
         self._run = run
         self._lock = lock
 
@@ -112,7 +120,8 @@ class RunJournal:
             if state == models.Run.State.DONE:
                 self._supersede_earlier()
             self._run.end(state)
-        self._lock.release()
+        if self._lock:
+            self._lock.release()
 
     def _supersede_earlier(self) -> None:
         # Only a run that came to its end can say that something is no longer found.
@@ -129,20 +138,39 @@ def open_run(kind: str, *, subject: str = "", plan_digest: str = "") -> RunJourn
         with transaction.atomic():
             for dead in models.Run.objects.filter(state=models.Run.State.RUNNING):
                 dead.end(models.Run.State.INTERRUPTED)
-            started = datetime.now(UTC)
-            run = models.Run.objects.create(
-                id=f"{started:%Y%m%d-%H%M%S}-{kind}-{secrets.token_hex(2)}",
-                kind=kind,
-                subject=subject,
-                plan_digest=plan_digest,
-                pid=os.getpid(),
-                host=socket.gethostname(),
-                started=started,
-            )
+            run = _begun(kind, subject, plan_digest)
     except BaseException:
         lock.release()
         raise
     return RunJournal(run, lock)
+
+
+def _begun(kind: str, subject: str, plan_digest: str) -> models.Run:
+    started = datetime.now(UTC)
+    return models.Run.objects.create(
+        id=f"{started:%Y%m%d-%H%M%S}-{kind}-{secrets.token_hex(2)}",
+        kind=kind,
+        subject=subject,
+        plan_digest=plan_digest,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        started=started,
+    )
+
+
+def note(kind: str, step: str, subject: str, data: evidence.Json) -> evidence.Receipt:
+    """A run of one receipt, such as a person's word. It touches no server, so it waits for no other run and needs no
+    lock: nobody ever sees it half done."""
+    with transaction.atomic():
+        journal = RunJournal(_begun(kind, "", ""), None)
+        receipt = journal.receipt(step, subject, data)
+        journal._close(models.Run.State.DONE)
+    return receipt
+
+
+def watched(journal: RunJournal, progress: Progress) -> Progress:
+    """The same progress, which the hub's screens see too."""
+    return WatchedProgress(journal.run, progress)
 
 
 def close_run(journal: RunJournal, *, failed: bool = False) -> None:
@@ -168,23 +196,34 @@ def running(kind: str, *, subject: str = "", plan_digest: str = "") -> Iterator[
 
 def runs() -> list[RunView]:
     """All runs, oldest first."""
-    rows = list(models.Run.objects.all())
+    return views_of(list(models.Run.objects.select_related("progress")))
+
+
+def views_of(rows: Sequence[models.Run]) -> list[RunView]:
+    """Rows as people see them, in their order."""
     alive = lock_of(settings.STATE, LOCK).holder() is not None
+    # Only the newest can be the one that holds the lock.
+    newest = models.Run.objects.filter(state=models.Run.State.RUNNING).last() if alive else None
     return [
         RunView(
             id=row.id,
             kind=row.kind,
             subject=row.subject,
-            # Only the newest can be the one that holds the lock.
-            state=row.shown_state(alive=alive and row is rows[-1]),
+            state=row.shown_state(alive=row == newest),
             plan_digest=row.plan_digest,
             pid=row.pid,
             host=row.host,
             started=row.started,
             ended=row.ended,
+            stage=row.progress.as_stage() if hasattr(row, "progress") else None,
         )
         for row in rows
     ]
+
+
+def receipts_of(steps: Collection[str]) -> list[evidence.Receipt]:
+    """Receipts of these steps, oldest first."""
+    return [row.as_evidence() for row in models.Receipt.objects.filter(step__in=steps)]
 
 
 def receipts(step: str = "", subject: str = "") -> list[evidence.Receipt]:
@@ -193,9 +232,24 @@ def receipts(step: str = "", subject: str = "") -> list[evidence.Receipt]:
     return [row.as_evidence() for row in models.Receipt.objects.filter(**wanted)]
 
 
-def findings(step: str = "", *, subject: str | None = None) -> list[evidence.Finding]:
+def last_runs(count: int) -> list[RunView]:
+    """Newest first."""
+    return views_of(list(models.Run.objects.select_related("progress").order_by("-started", "-id")[:count]))
+
+
+def running_now() -> RunView | None:
+    """The run that is under way."""
+    rows = models.Run.objects.select_related("progress").filter(state=models.Run.State.RUNNING)
+    return next((one for one in views_of(list(rows)) if one.state == models.Run.State.RUNNING), None)
+
+
+def findings(
+    step: str = "", *, subject: str | None = None, level: evidence.Level | None = None
+) -> list[evidence.Finding]:
     """Findings that stand: no later run has superseded them. `subject` is that of their run; None matches all."""
     rows = models.Finding.objects.standing()
+    if level is not None:
+        rows = rows.filter(level=str(level))
     if step:
         rows = rows.filter(step=step)
     if subject is not None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from django.db import models
 
 from crossdock.core import evidence
+from crossdock.hub.runs.rules import Stage
 
 
 class Run(models.Model):
@@ -43,6 +44,36 @@ class Run(models.Model):
         self.state = state
         self.ended = datetime.now(UTC)
         self.save(update_fields=["state", "ended"])
+
+
+class Progress(models.Model):
+    """How far a run's present stage is. Written by the run, read by screens; may be lost without harm. `total` is 0
+    where unknown; `noun` names what is counted."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="progress")
+    stage = models.TextField()
+    noun = models.TextField(default="rows")
+    done = models.PositiveBigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(default=0)
+    bytes_done = models.PositiveBigIntegerField(default=0)
+    began = models.DateTimeField()
+    updated = models.DateTimeField()
+    finished = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.stage}"
+
+    def as_stage(self) -> Stage:
+        return Stage(
+            stage=self.stage,
+            noun=self.noun,
+            done=self.done,
+            total=self.total,
+            bytes_done=self.bytes_done,
+            began=self.began,
+            updated=self.updated,
+            finished=self.finished,
+        )
 
 
 class Receipt(models.Model):

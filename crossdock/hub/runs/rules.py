@@ -32,6 +32,38 @@ class Chain:
         return not self.fault
 
 
+@dataclass(frozen=True)
+class Stage:
+    """How far a run's present stage is. `total` is 0 where unknown, else an estimate."""
+
+    stage: str
+    noun: str
+    done: int
+    total: int
+    bytes_done: int
+    began: datetime
+    updated: datetime
+    finished: bool
+
+    @property
+    def rate(self) -> float:
+        """Things a second since the stage began."""
+        return self.done / max((self.updated - self.began).total_seconds(), 0.001)
+
+    @property
+    def percent(self) -> int | None:
+        """None where nobody knows the total. Never 100 before the end."""
+        if self.finished:
+            return 100
+        return min(99, self.done * 100 // self.total) if self.total else None
+
+    @property
+    def seconds_left(self) -> int | None:
+        if self.finished or not self.total or not self.done:
+            return None
+        return round(max(self.total - self.done, 0) / self.rate)
+
+
 def canonical_text(data: Json, what: str) -> str:
     """The canonical JSON of `data`. Errors: EvidenceError naming the place that can't be written exactly."""
     for place, why in _unfit(data, "data"):

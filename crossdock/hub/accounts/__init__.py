@@ -1,0 +1,1 @@
+"""Who may enter: accounts, their roles, signing in and out."""
