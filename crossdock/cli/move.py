@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from crossdock.cli import report
 from crossdock.cli.console import (
     DEFAULT_CONFIG,
     RED,
@@ -35,6 +36,8 @@ from crossdock.move.validate import Result
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(redirects_app, name="redirects")
+app.command("screenshots")(report.screenshots_command)
+
 
 _STEPS = ("copy", "files", "validate")
 _UNTIL = tuple(f"{step} {environment}" for environment in ("staging", "production") for step in _STEPS)

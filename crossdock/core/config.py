@@ -33,6 +33,7 @@ from crossdock.core.config_values import (
     LocalPath,
     MailEntry,
     Pattern,
+    Percent,
     Port,
     Positive,
     RemoteFolder,
@@ -153,6 +154,15 @@ class Replay(Model):
     timeout_seconds: Positive = Field(default=30, description="seconds that one page may take")
 
 
+class Screenshots(Model):
+    """What pictures of the stores' key pages are taken, and from where on two count as different."""
+
+    pages: Positive = Field(default=5, description="key pages of each store")
+    differ_percent: Percent = Field(default=1, description="share of pixels from which on a page differs: 0.5")
+    settle_seconds: Positive = Field(default=20, description="seconds that a page may take to come to rest")
+    most_height: Positive = Field(default=8000, description="pixels from a page's top that are looked at")
+
+
 class Policies(Model):
     people: Literal["merge-by-email", "separate"] = Field(
         default="merge-by-email", description="whether accounts with one e-mail address become one"
@@ -162,6 +172,7 @@ class Policies(Model):
     )
     limits: Limits = Field(default_factory=Limits, description="workers and chunk_rows")
     replay: Replay = Field(default_factory=Replay, description="how fast addresses are asked")
+    screenshots: Screenshots = Field(default_factory=Screenshots, description="pictures of key pages")
 
 
 class Files(Model):
@@ -297,6 +308,7 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("policies", "limits"): Limits,
     ("files",): Files,
     ("policies", "replay"): Replay,
+    ("policies", "screenshots"): Screenshots,
     ("decisions",): Decision,
 }
 PLAIN_WORDS = {

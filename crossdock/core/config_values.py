@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import idna
-from pydantic import AfterValidator, Field, PlainValidator, StrictInt, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainValidator,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    ValidationInfo,
+)
 from pydantic_core import PydanticCustomError
 
 from crossdock.core.secrets import SecretRef
@@ -138,3 +146,4 @@ CodeFolder = Annotated[Text, AfterValidator(_code_folder)]
 Secret = Annotated[SecretRef, PlainValidator(_secret)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Positive = Annotated[StrictInt, Field(ge=1)]
+Percent = Annotated[StrictFloat | StrictInt, Field(gt=0, le=100)]

@@ -14,9 +14,11 @@ from crossdock.core.evidence import Finding, Level, digest_of
 from crossdock.core.ports import Journal, JudgeFactory, Progress
 from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
+from crossdock.hub.moves import screenshots
 from crossdock.hub.moves.access import Access, shell
 from crossdock.hub.moves.files import attachments, files_order
 from crossdock.hub.moves.redirects import Redirects
+from crossdock.hub.moves.screenshots import Album
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
 from crossdock.move.files import FilesResult, carry, prove
@@ -160,6 +162,10 @@ class Move:
             self.journal.finding(one, step=f"check {environment}")
         self.journal.receipt("check.site", environment, {"plan": order.plan.digest, **verdict.as_data()})
         return verdict
+
+    def screenshots(self, environment: str, *, most_pages: int = 0) -> Album:
+        """Pictures of each store's key pages, source beside target. Errors: as of screenshots.take."""
+        return screenshots.take(self.config, self._order(environment), self.journal, self.progress, most_pages)
 
     def discard(self, environment: str) -> int:
         """Takes our copy out of an environment. Returns the tables dropped."""
