@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from crossdock.cli import report
 from crossdock.cli.access import access_command
 from crossdock.cli.assessment import print_costs, tell_stranger
 from crossdock.cli.backup import backup_command, restore_command
@@ -45,6 +46,9 @@ app.add_typer(redirects_app, name="redirects")
 app.command("access")(access_command)
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
+app.command("screenshots")(report.screenshots_command)
+app.command("report")(report.report_command)
+
 
 _STEPS = ("copy", "files", "validate")
 _UNTIL = tuple(f"{step} {environment}" for environment in ("staging", "production") for step in _STEPS)

@@ -31,6 +31,7 @@ from crossdock.core.config_values import (
     MailEntry,
     Model,
     Pattern,
+    Percent,
     Port,
     Positive,
     RemoteFolder,
@@ -145,6 +146,15 @@ class Replay(Model):
     timeout_seconds: Positive = Field(default=30, description="seconds that one page may take")
 
 
+class Screenshots(Model):
+    """What pictures of the stores' key pages are taken, and from where on two count as different."""
+
+    pages: Positive = Field(default=5, description="key pages of each store")
+    differ_percent: Percent = Field(default=1, description="share of pixels from which on a page differs: 0.5")
+    settle_seconds: Positive = Field(default=20, description="seconds that a page may take to come to rest")
+    most_height: Positive = Field(default=8000, description="pixels from a page's top that are looked at")
+
+
 class Policies(Model):
     backup_hours: Positive = Field(default=24, description="hours after which a proven backup is too old to write on")
     people: Literal["merge-by-email", "separate"] = Field(
@@ -156,6 +166,7 @@ class Policies(Model):
     limits: Limits = Field(default_factory=Limits, description="workers and chunk_rows")
     replay: Replay = Field(default_factory=Replay, description="how fast addresses are asked")
     access_days: Positive = Field(default=7, description="days until an access that is missing is due")
+    screenshots: Screenshots = Field(default_factory=Screenshots, description="pictures of key pages")
 
 
 class Files(Model):
@@ -323,6 +334,7 @@ TABLES: dict[tuple[str, ...], type[Model]] = {
     ("milestones",): Milestones,
     ("milestones", "steps"): MilestoneTerms,
     ("hub",): Hub,
+    ("policies", "screenshots"): Screenshots,
     ("decisions",): Decision,
     ("survey",): Survey,
     ("dns",): Dns,

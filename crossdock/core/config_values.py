@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    StrictFloat,
     StrictInt,
     StringConstraints,
     ValidationInfo,
@@ -172,3 +173,4 @@ Day = Annotated[date, PlainValidator(_day)]
 Secret = Annotated[SecretRef, PlainValidator(_secret)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Positive = Annotated[StrictInt, Field(ge=1)]
+Percent = Annotated[StrictFloat | StrictInt, Field(gt=0, le=100)]

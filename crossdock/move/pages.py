@@ -55,7 +55,7 @@ def fetch_pages(facts: SiteFacts) -> Pages:
                     pool.submit(_page, partial(rendered, place.source, url), url) if place.here else None,
                     pool.submit(fetch, place.web, place.mapped(url)),
                 )
-                for name, url in _addresses(place).items()
+                for name, url in addresses(place).items()
             ]
             for place in facts.stores
         }
@@ -65,7 +65,7 @@ def fetch_pages(facts: SiteFacts) -> Pages:
     }
 
 
-def _addresses(place: StorePlace) -> dict[str, str]:
+def addresses(place: StorePlace) -> dict[str, str]:
     """At the source, by name."""
     if place.here is None:
         return {"home": place.store.source_urls[0] + "/"}

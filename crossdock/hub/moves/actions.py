@@ -16,10 +16,12 @@ from crossdock.core.inventory import Item
 from crossdock.core.ports import Journal, JudgeFactory, Progress
 from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
+from crossdock.hub.moves import screenshots
 from crossdock.hub.moves.access import Access, shell
 from crossdock.hub.moves.assessment_page import write_page
 from crossdock.hub.moves.files import attachments, files_order
 from crossdock.hub.moves.redirects import Redirects
+from crossdock.hub.moves.screenshots import Album
 from crossdock.hub.moves.surroundings import Surroundings, look_around_project
 from crossdock.hub.moves.wordpress_items import wordpress_found
 from crossdock.move import assess, network, plan
@@ -168,6 +170,7 @@ class Move:
             result.findings += told
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
+        data["places"] = order.places()
         self.journal.receipt("validate", environment, data)
         return result
 
@@ -190,6 +193,10 @@ class Move:
             self.journal.finding(one, step=f"check {environment}")
         self.journal.receipt("check.site", environment, {"plan": order.plan.digest, **verdict.as_data()})
         return verdict
+
+    def screenshots(self, environment: str, *, most_pages: int = 0) -> Album:
+        """Pictures of each store's key pages, source beside target. Errors: as of screenshots.take."""
+        return screenshots.take(self.config, self._order(environment), self.journal, self.progress, most_pages)
 
     def discard(self, environment: str) -> int:
         """Takes our copy out of an environment. Returns the tables dropped."""
