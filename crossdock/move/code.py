@@ -12,7 +12,7 @@ from typing import Any
 
 from crossdock.core.errors import AccessError
 from crossdock.core.ports import Shell
-from crossdock.wordpress.code import Piece, plain, register
+from crossdock.wordpress.code import Piece, plain, register, visible
 from crossdock.wordpress.content_files import content_folder
 from crossdock.wordpress.installation import Installation
 
@@ -73,7 +73,7 @@ def survey_code(shell: Shell, here: Installation, *, hashed: Sequence[str] = (),
 
 def _piece(told: Mapping[str, Any]) -> Piece:
     marks = [register().drop_ins[one] for one in told.get("marks", ()) if one in register().drop_ins]
-    name = str(told["name"])
+    name = visible(str(told["name"]))
     return Piece(
         kind=told["kind"],
         name=name,

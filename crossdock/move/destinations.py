@@ -6,6 +6,7 @@ any text. The most exact one that fits wins, whatever their order.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from crossdock.core.config import Config, Decision
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.inventory import Destination, Item
 from crossdock.move.destination_rules import Known, ruled
+from crossdock.wordpress.code import plain
 
 #: Who decides where a rule of ours does.
 RULE = "crossdock"
@@ -188,7 +190,7 @@ def decision_line(key: str, choices: Iterable[str] = CHOICES, note: str = "") ->
 def open_block(found: Iterable[Finding]) -> list[str]:
     """[decisions], ready to paste: a line for each question that a finding asks, its text behind it."""
     lines = [
-        decision_line(one.data["decision"], one.data["choices"], " ".join(one.text.split())[:160])
+        decision_line(one.data["decision"], one.data["choices"], plain(one.text, 160))
         for one in found
         if one.level is Level.BLOCK and one.data.get("choices")
     ]
@@ -196,9 +198,8 @@ def open_block(found: Iterable[Finding]) -> list[str]:
 
 
 def _quoted(key: str) -> str:
-    if "'" not in key and ('"' in key or "\\" in key):
-        return f"'{key}'"
-    return '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    # A JSON string is a TOML basic string, but for one character.
+    return json.dumps(key, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _overruled(config: Config, item: Item, reason: str) -> Finding:

@@ -17,7 +17,7 @@ from crossdock.move.destinations import approved_for
 from crossdock.move.risks import Knowledge, Risk, risk_findings, risks, with_risks, wordpress_risks
 from crossdock.move.survey import SourceFacts, TargetFacts
 from crossdock.wordpress import catalogue
-from crossdock.wordpress.code import Piece
+from crossdock.wordpress.code import Piece, visible
 from crossdock.wordpress.content_files import active_plugins, needed_themes, plugin_folder
 from crossdock.wordpress.installation import uploads
 
@@ -122,7 +122,7 @@ def bare_items(facts: SourceFacts) -> list[Item]:
     folders = dict.fromkeys(plugin_folder(one) for one in here.plugins)
     names = {"plugin": list(folders), "must-use": here.mu_plugins, "drop-in": here.drop_ins}
     return [
-        Item(kind, server, name, f"{name}, new since the last assessment")
+        Item(kind, server, visible(name), f"{visible(name)}, new since the last assessment")
         for kind, some in names.items()
         for name in some
         if name != "index.php"

@@ -110,6 +110,11 @@ def register() -> Register:
     return Register(not_allowed, commerce, services, told["form_tables"], told["drop_ins"], told["releases"])
 
 
+def visible(name: str) -> str:
+    """A file's name with each invisible character replaced, so that it can be printed and decided about."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in name)
+
+
 def plain(value: str, most: int = _MOST) -> str:
     """A header's text for people: no tags, no invisible characters, not longer than `most`."""
     text = _TAG.sub("", value)

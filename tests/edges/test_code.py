@@ -101,6 +101,7 @@ def test_hostile_headers_stay_text(sshd: TestSsh, root: Path) -> None:
     write(plugins / "control/control.php", header("a\x00\x1b]0;x\x07\u202eb"))
     write(plugins / "runs/runs.php", header("Runs") + f"file_put_contents('{root}/ran', 'x'); exit(1);")
     write(plugins / "broken/broken.php", header("Broken") + "this is no PHP {{{")
+    write(plugins / "na\x1b[31m\nme/x.php", header("Odd folder"))
     (plugins / "closed").mkdir()
     (plugins / "loop").symlink_to(plugins)
     os.mkfifo(plugins / "pipe.php")
@@ -112,6 +113,7 @@ def test_hostile_headers_stay_text(sshd: TestSsh, root: Path) -> None:
     assert found["plugin control"].title == "a ]0;x b"
     assert found["plugin runs"].title == "Runs"
     assert not (root / "ran").exists()
+    assert found["plugin na\ufffd[31m\ufffdme"].title == "Odd folder"
     assert {"plugin binary", "plugin broken", "plugin closed"} <= set(found)
 
 

@@ -171,8 +171,9 @@ def test_rules_of_a_server_and_of_wordpress() -> None:
     assert choices(placing(items, known=known)) == told
 
 
-def test_what_is_open_says_the_exact_line_to_write() -> None:
-    one = item('plugin:north:we"ird\\name')
+@pytest.mark.parametrize("name", ['we"ird\\name', "it's", "a\nb\x1b\x7f\u202e", "φώτο 🏔", "#[x]="])
+def test_what_is_open_says_the_exact_line_to_write(name: str) -> None:
+    one = item(f"plugin:north:{name}")
     found = placing([one]).findings
     assert [(each.code, each.level, each.place) for each in found] == [("item.open", Level.BLOCK, one.key)]
     lines = open_block(found)

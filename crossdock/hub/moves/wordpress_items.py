@@ -15,7 +15,6 @@ from crossdock.core.errors import ConfigError, CrossdockError
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.inventory import Item
 from crossdock.edges.checksums import PublishedChecksums
-from crossdock.edges.http import SiteWeb
 from crossdock.formats.checksums import read_checksums
 from crossdock.formats.json_entries import Broken
 from crossdock.formats.plugin_directory import read_directory
@@ -23,6 +22,7 @@ from crossdock.formats.vulnerability_feed import Feed, read_vulnerabilities
 from crossdock.move import integrity
 from crossdock.move.code import CodeFacts, survey_code
 from crossdock.move.holdings import network_plugins, survey_holdings
+from crossdock.move.rendering import rendered
 from crossdock.move.risks import Knowledge
 from crossdock.move.sessions import over
 from crossdock.move.survey import Source, SourceFacts
@@ -30,7 +30,6 @@ from crossdock.move.wordpress_items import Found, inventory, tag_items
 from crossdock.wordpress.content_files import plugin_folder
 
 _PIECE_BYTES = 1 << 20
-_MOST_PAGE_SECONDS = 20
 Answer = TypeVar("Answer")
 
 
@@ -103,15 +102,14 @@ def _source(
         source.database.open_source,
         lambda session: (survey_holdings(session, facts), network_plugins(session, facts)),
     )
-    tags, told = _tags(config, facts)
+    tags, told = _tags(config, source, facts)
     found = inventory(facts, code, held, knowledge, everywhere, tags)
     found.findings += told
     return code, found
 
 
-def _tags(config: Config, facts: SourceFacts) -> tuple[list[Item], list[Finding]]:
-    """What each front page loads; a page that does not come is told."""
-    web = SiteWeb(config.server(facts.server).http, timeout_seconds=_MOST_PAGE_SECONDS)
+def _tags(config: Config, source: Source, facts: SourceFacts) -> tuple[list[Item], list[Finding]]:
+    """What each front page loads; a page that does not come is told. Rendered over SSH: a visit would leave traces."""
     items: list[Item] = []
     told: list[Finding] = []
     for store in config.stores_of(facts.server):
@@ -120,8 +118,7 @@ def _tags(config: Config, facts: SourceFacts) -> tuple[list[Item], list[Finding]
         if not urlsplit(home).netloc:
             continue
         try:
-            _, page, _ = web.get(home.rstrip("/") + "/")
-            items += tag_items(facts.server, store.blog, page)
+            items += tag_items(facts.server, store.blog, rendered(source, home.rstrip("/") + "/").body)
         except CrossdockError as error:
             text = f"its front page does not come, so its analytics are not known: {error.what}"
             told.append(Finding("tag.unknown", Level.WARN, f"{facts.server}: {home}", text))
