@@ -27,7 +27,7 @@ def _resolver(value: str) -> str:
 
 
 def _selector(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", value):
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", value):
         raise _wrong(f'"{value}" is no selector', "write what stands before ._domainkey: google, k1")
     return value
 

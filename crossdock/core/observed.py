@@ -13,7 +13,7 @@ from typing import Protocol
 @dataclass(frozen=True)
 class Probed:
     """What one probe printed. `problem` says why that is nothing, or not all of it; empty where it is whole. `absent`:
-    what it asks for is not on this server."""
+    what it asks for is not on this server. `files`: what it read, by path, where it reads files."""
 
     out: bytes = b""
     problem: str = ""
@@ -29,7 +29,6 @@ class Probing:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     sessions: int = 1
-    rights: str = ""
 
 
 class Prober(Protocol):
@@ -74,14 +73,6 @@ class DnsAnswer:
     values: tuple[str, ...] = ()
     ttl_seconds: int = 0
     problem: str = ""
-
-
-class Resolver(Protocol):
-    """Asks the DNS servers that we name."""
-
-    def ask(self, questions: Sequence[tuple[str, str]]) -> dict[tuple[str, str], DnsAnswer]:
-        """One answer for each (name, type). Never raises for a name or a server that does not answer."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,7 @@ class AwsAccount:
     def facts(self) -> CloudFacts:
         """All regions at once. Never raises for what AWS refuses."""
         try:
-            session = self._session()
-            account = str(session.client("sts", self.regions[0], config=_PATIENT).get_caller_identity()["Account"])
+            session, account = self._session(), self.identity()
         except (BotoCoreError, ClientError) as error:
             return CloudFacts(self.name, problems={"account": _told(error)})
         things: list[CloudThing] = []

@@ -22,8 +22,7 @@ _PATIENCE = 6
 
 @dataclass(frozen=True)
 class DnsResolver:
-    """Asks `addresses` (IP or IP:port, in this order; none: the system's own resolvers). Satisfies
-    core.observed.Resolver."""
+    """Asks `addresses` (IP or IP:port, in this order; none: the system's own resolvers)."""
 
     addresses: tuple[str, ...] = ()
     timeout_seconds: float = 4.0

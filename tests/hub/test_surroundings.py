@@ -13,10 +13,12 @@ from survey_facts import config as made_config
 from survey_facts import source
 
 from crossdock.core.config import Config
+from crossdock.core.errors import ConfigError
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.inventory import Item
 from crossdock.hub.moves import surroundings
 from crossdock.hub.moves.assessment_page import page
+from crossdock.hub.moves.stranger import parse_stranger
 from crossdock.hub.moves.surroundings import Surroundings, look_around_project
 
 FACTS = [source("north"), source("south")]
@@ -78,6 +80,31 @@ def test_it_looks_again_when_anything_is_different(look: Look, tmp_path: Path) -
     path.write_text(json.dumps({**told, "looked_at": old}), encoding="utf-8")
     look_around_project(project, [], FACTS, anew=False)
     assert look.count == 9
+
+
+@pytest.mark.parametrize(
+    ("url", "destination", "root"),
+    [
+        ("ssh://north", "ssh://north", ""),
+        ("ssh://ada@shop.example:2222/var/www/", "ssh://ada@shop.example:2222", "/var/www"),
+        ("ssh://ada@[2001:db8::7]:22", "ssh://ada@[2001:db8::7]:22", ""),
+    ],
+)
+def test_a_stranger_s_address(url: str, destination: str, root: str) -> None:
+    stranger = parse_stranger(url)
+    assert (stranger.destination, stranger.root) == (destination, root)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["north", "https://north", "ssh://", "ssh://-oProxyCommand=id", "ssh://a b", "ssh://x/../y", "ssh://ada:hunter2@north",
+     "ssh://x:0", "ssh://x:99999", "ssh://x:y", "ssh://-l@north", "ssh://[::1", "ssh://x?y", "ssh://$(id)"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_stranger(url)
+    assert "ssh://ada@shop.example" in caught.value.way_out
+    assert "hunter2" not in str(caught.value)
 
 
 def test_the_page_shows_everything_and_runs_nothing_that_a_server_said() -> None:

@@ -118,15 +118,19 @@ def test_a_hung_mount_an_unreadable_folder_and_half_the_tools(project: on.Projec
     closed = lab.sources["north"].server.home / "closed\nfolder"
     closed.mkdir(mode=0o700)
     hang = "trap '' TERM\nsleep 20"
+    asked = lab.sources["south"].server.tmp / "sudo.log"
     try:
         with (
             instead(lab, "north", "df", hang),
             instead(lab, "north", "lsblk", 'echo "no such device" >&2; exit 32'),
+            instead(lab, "south", "sudo", f'echo "$@" >>{asked}; shift; exec "$@"'),
             instead(lab, "north", "crontab", f"seq -f '%.0f * * * * /opt/job' 1 100000; cat {closed}/x"),
         ):
             project.green("move", "assess")
+        assert asked.read_text().splitlines() == ["-n true", "-n sh -s"] * 2
     finally:
         closed.rmdir()
+        asked.unlink(missing_ok=True)
     found = assessment(project)
     unreadable = codes(found, "land.unreadable")
     assert "does not answer" in unreadable["north: /"]

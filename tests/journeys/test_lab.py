@@ -298,7 +298,7 @@ def test_status_for_programs(lab: Lab) -> None:
     done = CliRunner().invoke(app, ["status", "--json", "--folder", str(lab.folder)])
     assert done.exit_code == 0
     servers = {row["server"] for row in json.loads(done.stdout)}
-    assert servers == {"north", "south", "east", "managed", "front", "sinks"}
+    assert servers == {"north", "south", "east", "managed", "front", "sinks", "dns"}
 
 
 def test_a_second_lab_beside_the_first_by_command(lab: Lab) -> None:

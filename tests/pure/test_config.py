@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pickle
 from pathlib import Path
 
@@ -264,3 +265,61 @@ def test_no_file_makes_the_reader_fall_over(tmp_path: Path, text: str) -> None:
 def test_empty_lists(tmp_path: Path) -> None:
     told = "\n".join(errors_of(tmp_path, "servers = []\nstores = []"))
     assert "servers: needs at least one entry. Way out: one [[servers]] for each source server" in told
+
+
+# -- looking around and access -----------------------------------------------------------------------------------------
+
+AROUND = """
+[survey]
+folder_seconds = 3
+[dns]
+resolvers = ["9.9.9.9", "127.0.0.1:5300", "[2620:fe::fe]:53"]
+selectors = ["k1"]
+[costs]
+host_month = 249
+servers = { north = 89.9 }
+[[aws]]
+name = "aws"
+regions = ["eu-central-1", "us-gov-west-1"]
+profile = "lumen"
+[[access]]
+name = "relay"
+purpose = "smtp"
+address = "smtp://smtp.lumen.example:587"
+user = "stores"
+password = "env:RELAY"
+until = 2026-12-24
+"""
+
+
+def test_the_tables_that_say_how_to_look_around(tmp_path: Path) -> None:
+    config = load(write(tmp_path, GOOD + AROUND))
+    assert config.dns.resolvers == ("9.9.9.9", "127.0.0.1:5300", "[2620:fe::fe]:53")
+    assert (config.costs.host_month, config.costs.servers["north"], config.costs.currency) == (249.0, 89.9, "EUR")
+    assert config.aws[0].regions == ("eu-central-1", "us-gov-west-1")
+    assert (config.access[0].until, config.access[0].who) == (datetime.date(2026, 12, 24), "client-it")
+    assert (config.survey.folder_seconds, config.survey.fresh_hours, config.policies.access_days) == (3, 24, 7)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ('"9.9.9.9"', '"dns.example"', '"dns.example" is no address of a resolver'),
+        ("host_month = 249", "host_month = -1", "costs.host_month: is no price"),
+        ("host_month = 249", 'host_month = "249"', "costs.host_month: is no price"),
+        ('"k1"', '"k1._domainkey"', "dns.selectors"),
+        ('"eu-central-1"', '"Frankfurt"', "aws[aws].regions"),
+        ("until = 2026-12-24", 'until = "soon"', "access[relay].until: is no day"),
+        ("smtp://smtp.lumen.example:587", "smtp://stores:hunter2@smtp.lumen.example", "holds a user or password"),
+        ("smtp://smtp.lumen.example:587", "gopher://x", "is no address that can be tried"),
+        ('password = "env:RELAY"', 'password = "hunter2"', "a secret is a reference"),
+        ('purpose = "smtp"', 'purpose = "mail"', '"mail" is not known'),
+        ("folder_seconds = 3", "folder_second = 3", 'did you mean "folder_seconds"?'),
+        ("[[aws]]\n", '[[aws]]\nname = "aws"\nregions = ["eu-west-1"]\n[[aws]]\n', "this name is there twice"),
+    ],
+)
+def test_wrong_values_of_those_tables(tmp_path: Path, before: str, after: str, told: str) -> None:
+    assert before in AROUND
+    lines = errors_of(tmp_path, GOOD + AROUND.replace(before, after))
+    assert any(told in line for line in lines), lines
+    assert not any("hunter2" in line for line in lines)

@@ -153,6 +153,8 @@ def _way_out(name: str, problem: str, is_root: bool) -> str:
     if problem.endswith("is not there"):
         package = _PROGRAMS_OF.get(name)
         return f"install {package} on the server, or look by hand" if package else "look by hand"
+    if name == "sizes":
+        return "raise [survey] folder_seconds to measure more of them"
     if "hung" in problem or "in time" in problem or "cut" in problem:
         return "look at the server's mounts and load, then assess again"
     if not is_root and (name in _NEEDS_ROOT or "read" in problem or "denied" in problem.lower()):
