@@ -123,11 +123,11 @@ def test_a_hung_mount_an_unreadable_folder_and_half_the_tools(project: on.Projec
         with (
             instead(lab, "north", "df", hang),
             instead(lab, "north", "lsblk", 'echo "no such device" >&2; exit 32'),
-            instead(lab, "south", "sudo", f'echo "$@" >>{asked}; shift; exec "$@"'),
+            instead(lab, "south", "sudo", f'echo "with $*" >>{asked}; shift; exec "$@"'),
             instead(lab, "north", "crontab", f"seq -f '%.0f * * * * /opt/job' 1 100000; cat {closed}/x"),
         ):
             project.green("move", "assess")
-        assert asked.read_text().splitlines() == ["-n true", "-n sh -s"] * 2
+        assert asked.read_text().splitlines() == ["with -n true", "with -n sh -s"] * 2
     finally:
         closed.rmdir()
         asked.unlink(missing_ok=True)
