@@ -220,6 +220,25 @@ def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:
     assert all("Way out: " in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('[backup]\nrepository = "b2:bucket"', "backup.repository: is of no known kind"),
+        ('[backup]\nfolders = { nord = ["/srv"] }', "backup.folders.nord: there is no such server"),
+        ('[backup]\nfolders = { north = ["srv"] }', "is not an absolute path on the server"),
+        ('[backup]\naccess_key = "env:KEY"', "backup.secret_key: is missing"),
+        ('[backup]\npassword = "hunter2"', "backup.password: a secret is a reference"),
+        ("[backup]\nkeep_daily = 0", "backup.keep_daily: input should be greater than or equal to 1"),
+        ('[backup.scratch]\nuser = "x"', "backup.scratch.password: is missing"),
+        ('[aws]\nregion = "eu"\ninstances = { nord = "i-1" }', "aws.instances.nord: there is no such server"),
+    ],
+)
+def test_one_error_of_backups(tmp_path: Path, more: str, told: str) -> None:
+    lines = errors_of(tmp_path, f"{GOOD}\n{more}\n")
+    assert told in "\n".join(lines)
+    assert "hunter2" not in "\n".join(lines)
+
+
 def test_a_missing_environment(tmp_path: Path) -> None:
     head, _, tail = GOOD.partition("[environments.production]")
     _, _, rest = tail.partition("[[people]]")
