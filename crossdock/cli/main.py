@@ -34,7 +34,7 @@ ENTRIES = {
     "rewrite": Entry(
         "crossdock.cli.rewrite", "app", "Rewrite the addresses in a SQL dump, from standard input to standard output."
     ),
-    "move": Entry("crossdock.cli.move", "app", "Move the stores: assess, plan, copy, files, validate."),
+    "move": Entry("crossdock.cli.move", "app", "Move the stores: assess, plan, backup, copy, files, validate."),
     "bridge": Entry("crossdock.cli.bridge", "app", "The plugin at the target: redirects, guard of staging, health."),
     "runs": Entry("crossdock.cli.evidence", "runs_app", "List the runs of this project and how they ended."),
     "verify-evidence": Entry("crossdock.cli.evidence", "app", "Check the chain of receipts, link by link."),

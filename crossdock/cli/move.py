@@ -22,6 +22,7 @@ from crossdock.cli.console import (
     print_json,
     print_table,
 )
+from crossdock.cli.backup import backup_command, restore_command
 from crossdock.cli.redirects import app as redirects_app
 from crossdock.core.config import load
 from crossdock.core.errors import ConfigError
@@ -35,6 +36,8 @@ from crossdock.move.validate import Result
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(redirects_app, name="redirects")
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 
 _STEPS = ("copy", "files", "validate")
 _UNTIL = tuple(f"{step} {environment}" for environment in ("staging", "production") for step in _STEPS)
@@ -46,7 +49,7 @@ FromEnvironment = Annotated[str, typer.Option("--from", metavar="ENV", help="sta
 
 @app.callback()
 def move() -> None:
-    """Move the stores: assess, plan, copy, files, validate.
+    """Move the stores: assess, plan, backup, copy, files, validate.
 
     Example: crossdock move run -c lumen/crossdock.toml
     """

@@ -288,7 +288,10 @@ class Crawler(Protocol):
 
 
 class Journal(Protocol):
-    """The run's evidence: append-only receipts and findings."""
+    """The run's evidence: append-only receipts and findings. `run` is its ID."""
+
+    @property
+    def run(self) -> str: ...
 
     def receipt(self, step: str, subject: str, data: dict[str, Any]) -> Receipt: ...
 

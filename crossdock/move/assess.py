@@ -10,6 +10,7 @@ from crossdock.core.config import Config, Store
 from crossdock.core.errors import SourceError
 from crossdock.core.evidence import Finding, Level, digest_of
 from crossdock.core.tables import Table
+from crossdock.move.gate import WITHOUT, decision_key
 from crossdock.move.survey import SourceFacts, TargetFacts
 from crossdock.wordpress import catalogue, ddl
 from crossdock.wordpress.installation import Blog, blog_prefix
@@ -36,6 +37,8 @@ def findings(config: Config, sources: Sequence[SourceFacts], targets: Sequence[T
     for target in targets:
         found += _target(target, config.network.headroom)
     found += _across(sources)
+    for server in config.servers:
+        found += decisions.waived(decision_key(server.name), WITHOUT)
     found += decisions.leftovers()
     order = list(Level)
     return sorted(found, key=lambda one: (order.index(one.level), one.code, one.place))
@@ -62,6 +65,13 @@ class _Decisions:
             return "", [Finding("decision.invalid", Level.BLOCK, place, wrong, way_out)]
         told = f"decided: {given.choice}, by {given.by or 'nobody named'} ({given.reason or 'no reason given'})"
         return given.choice, [Finding(code, Level.INFO, place, f"{text}; {told}", data={"decision": key})]
+
+    def waived(self, key: str, choice: str) -> Iterable[Finding]:
+        """A question that is only asked when the time comes: its answer may stand before."""
+        self._used.add(key)
+        if self.choice(key) not in ("", choice):
+            text = f'decision "{key}" says {self.choice(key)}; possible: {choice}'
+            yield Finding("decision.invalid", Level.BLOCK, self._file, text, "mend it, or remove it")
 
     def is_given(self, key: str) -> bool:
         return key in self._given

@@ -13,7 +13,7 @@ from typing import Any
 
 from crossdock.core.errors import AccessError, ConnectionLost, CrossdockError, SourceError
 from crossdock.core.evidence import Finding, Level
-from crossdock.core.files import FILE, Entry, shown
+from crossdock.core.files import FILE, shown
 from crossdock.core.ports import Session
 from crossdock.core.tables import Schema
 from crossdock.wordpress.ddl import quoted
@@ -30,8 +30,8 @@ AGAIN = "crossdock move backup"
 
 @dataclass(frozen=True)
 class DatabaseFacts:
-    """What decides how a database is dumped. `locked`: tables without transactions; `broken`: views that the server
-    itself can't read, with their definitions; `floats`: columns whose values a dump rounds; `objects`: names by kind."""
+    """What decides how a database is dumped. `locked`: tables without transactions; `broken`: definitions of views
+    that the server itself can't read; `floats`: columns whose values a dump rounds; `objects`: names by kind."""
 
     name: str
     tables: tuple[str, ...]
@@ -67,7 +67,7 @@ class DumpedDatabase:
 
 @dataclass(frozen=True)
 class KeptFile:
-    """A name below a kept folder. `content`: a file's SHA-256, empty for one that was written each time it was read; or a
+    """A name below a kept folder. `content`: a file's SHA-256, empty where it was written while it was read; or a
     link's target."""
 
     kind: str
@@ -255,7 +255,8 @@ def dumped(
     }
     return DumpedDatabase(
         facts.name, snapshot, dump_file(facts.name), *stream, facts.lower_case_table_names,
-        {name: sums.get(name, empty) for name in sorted({*facts.tables, *sums})}, dict(locked), objects, dict(facts.broken),
+        {name: sums.get(name, empty) for name in sorted({*facts.tables, *sums})}, dict(locked), objects,
+        dict(facts.broken),
     )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""Nothing is written to a target before every store's server has a proven backup. Reads receipts and decisions alone."""
+"""Nothing is written to a target before every store's server has a proven backup. Reads receipts and
+decisions alone."""
 
 from __future__ import annotations
 

@@ -72,15 +72,25 @@ class Project:
         self.config.unlink(missing_ok=True)
 
 
-def new_project(lab: Lab, servers: Sequence[str] = ()) -> Project:
-    """A fresh state folder; the environments stay as they are. `servers`: which sources take part (default: all)."""
+def new_project(lab: Lab, servers: Sequence[str] = (), *, backup: bool = False) -> Project:
+    """A fresh state folder; the environments stay as they are. `servers`: which sources take part (default: all).
+    Unless it is about `backup`, a decision lets it write to targets without one."""
     number = next(_numbers)
     text = lab.config.read_text(encoding="utf-8")
     fresh, hits = re.subn(r'^state = ".*"$', f'state = ".state-{number}"', text, flags=re.MULTILINE)
     assert hits == 1
     config = lab.folder / f"project-{number}.toml"
-    config.write_text(_only(fresh, servers) if servers else fresh, encoding="utf-8")
+    text = _only(fresh, servers) if servers else fresh
+    config.write_text(text if backup else _without_backup(text, servers or list(lab.sources)), encoding="utf-8")
     return Project(lab, config, lab.folder / f".state-{number}", servers)
+
+
+def _without_backup(text: str, servers: Sequence[str]) -> str:
+    answer = '{ choice = "without", by = "Ada Berg", reason = "this test is about something else" }'
+    lines = "".join(f'"backup:{server}" = {answer}\n' for server in servers)
+    fresh, hits = re.subn(r"^\[decisions\]\n", f"[decisions]\n{lines}", text, flags=re.MULTILINE)
+    assert hits == 1
+    return fresh
 
 
 def _only(text: str, servers: Sequence[str]) -> str:

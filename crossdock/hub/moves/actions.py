@@ -20,6 +20,7 @@ from crossdock.hub.moves.redirects import Redirects
 from crossdock.move import assess, network, plan
 from crossdock.move.copy import copy
 from crossdock.move.files import FilesResult, carry, prove
+from crossdock.move.gate import refuse_unproved
 from crossdock.move.ledger import DISCARDED
 from crossdock.move.order import Order
 from crossdock.move.plan import Plan
@@ -103,6 +104,7 @@ class Move:
     def copy(self, environment: str) -> dict[str, Any]:
         """Copies to one environment, or goes on with it. Production only after a green validation of staging."""
         order = self._order(environment)
+        refuse_unproved(self.config, self.journal, f"copy {environment}")
         if environment == "production":
             self._gate(order.plan)
         sums = copy(order, self.journal, self.progress)
@@ -115,6 +117,7 @@ class Move:
         Production only after a green validation of staging. `full` trusts no hash of an earlier run.
         """
         order = self._order(environment)
+        refuse_unproved(self.config, self.journal, f"files {environment}")
         if environment == "production":
             self._gate(order.plan)
         with files_order(self.config, order) as files:

@@ -26,7 +26,7 @@ def key(config: Config, environment: str) -> BridgeKey:
     """The environment's key, made at the first call."""
     path = folder(config, environment) / "key"
     if not path.exists():
-        _write(path, secrets.token_hex(32))
+        write_secret(path, secrets.token_hex(32))
     return BridgeKey.of(SecretRef(f"file:{path}").reveal())
 
 
@@ -41,7 +41,7 @@ def login_password(config: Config, environment: str) -> Masked:
     given = config.environments[environment].bridge.login_password
     path = folder(config, environment) / "login"
     if given is None and not path.exists():
-        _write(path, secrets.token_urlsafe(18))
+        write_secret(path, secrets.token_urlsafe(18))
     return Masked((given or SecretRef(f"file:{path}")).reveal())
 
 
@@ -57,11 +57,11 @@ def login_hash(config: Config, environment: str, shell: Shell) -> Masked:
         if hmac.compare_digest(kept, mark):
             return Masked(found)
     made = shell.run(["php", "-r", _HASH], input=password.encode()).stdout.decode("ascii").strip()
-    _write(path, f"{mark} {made}")
+    write_secret(path, f"{mark} {made}")
     return Masked(made)
 
 
-def _write(path: Path, text: str) -> None:
+def write_secret(path: Path, text: str) -> None:
     """Whole or not at all, readable by this account alone from its first byte on."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")

@@ -17,6 +17,7 @@ from crossdock.hub.moves import bridge_secrets
 from crossdock.hub.moves.redirects import Redirects, map_path
 from crossdock.move import bridge, harmless, health
 from crossdock.move.bridge import BridgeSettings, Places
+from crossdock.move.gate import refuse_unproved
 from crossdock.move.harmless import Harmless, Site
 from crossdock.move.health import Expected, Health
 from crossdock.move.sessions import over
@@ -63,7 +64,8 @@ class Bridge:
 
     def install(self, redirects: bytes | None = None) -> Outcome:
         """Writes what differs and proves that it works. `redirects`: a redirects.php; None leaves the one that is
-        there. Stopped half way, the same call goes on."""
+        there. Stopped half way, the same call goes on. Errors: BlockedError without proven backups."""
+        refuse_unproved(self.config, self.journal, f"bridge {self.environment}")
         places, found = self._places()
         wanted = bridge.writes(places, self._settings(), redirects)
         there = self.files.read(list(wanted))
