@@ -54,8 +54,7 @@ def shop(mariadb: TestDatabase) -> Iterator[TestDatabase]:
     mariadb.root(f"CREATE DATABASE {SHOP} CHARACTER SET utf8mb4")
     mariadb.root(f"SET NAMES utf8mb4; USE {SHOP}; {TABLES}")
     for statement in CODE:
-        mariadb.root(f"USE {SHOP}; DELIMITER //\n{statement}//")
-    # Views and triggers of an account that the scratch server does not know.
+        mariadb.root(f"USE {SHOP};\nDELIMITER //\n{statement}//")
     mariadb.root("GRANT SELECT ON mysql.proc TO cd@'%'")
     yield mariadb
     mariadb.root(f"DROP DATABASE {SHOP}")

@@ -54,7 +54,7 @@ def test_aws_refusals_name_the_place_and_no_key() -> None:
     with mock_aws():
         ebs = Ebs(REGION, access_key="a", secret_key="geheim")
         with pytest.raises(AccessError, match="i-0123456789abcdef0") as caught:
-            ebs.create("i-0123456789abcdef0", {})
+            ebs.create("i-0123456789abcdef0", {"project": "lumen"})
     assert "geheim" not in str(caught.value)
     with pytest.raises(AccessError, match="nobody"):
         Ebs(REGION, profile="nobody")
