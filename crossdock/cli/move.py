@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from crossdock.cli.backup import backup_command, restore_command
 from crossdock.cli.console import (
     DEFAULT_CONFIG,
     RED,
@@ -22,7 +23,6 @@ from crossdock.cli.console import (
     print_json,
     print_table,
 )
-from crossdock.cli.backup import backup_command, restore_command
 from crossdock.cli.redirects import app as redirects_app
 from crossdock.core.config import load
 from crossdock.core.errors import ConfigError

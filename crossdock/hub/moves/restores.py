@@ -8,6 +8,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from crossdock.core.ports import Journal, Progress
 from crossdock.core.secrets import Masked, SecretRef
 from crossdock.edges.dump import load_dump
 from crossdock.edges.mysql import Endpoint
+from crossdock.edges.restic import Restic
 from crossdock.edges.scratch_database import refuse_full
 from crossdock.edges.sealing import unseal
 from crossdock.edges.server_settings import unbundle
@@ -85,26 +87,15 @@ class Restores:
         backups = Backups(self.config, self.journal, self.progress)
         repository = backups.open()
         manifest = backups.newest(server)
-        fresh = not folder.exists()
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            told = repository.restore(manifest.snapshot, folder)
-            if told:
-                raise CrossdockError(f"not all files came back: {told}", where=server)
-            files = self._place(manifest, folder)
-            rows = 0
+        with _given_up(folder, keep=database is not None):
+            files = self._files(manifest, repository, folder)
             (folder / "database").mkdir()
-            for one in manifest.databases:
-                rows += self._dump(repository.read(one.snapshot, one.file), one, folder / "database")
+            rows = sum(
+                self._dump(repository.read(one.snapshot, one.file), one, folder / "database")
+                for one in manifest.databases
+            )
             if database is not None:
                 self._load(manifest.databases[0], folder / "database", database)
-        except OSError as error:
-            way_out = "make room, empty the folder, and run it again"
-            raise TargetError(f"can't be written: {error.strerror}", where=str(folder), way_out=way_out) from error
-        except CrossdockError:
-            if fresh and database is None:
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
         name = database.database if database is not None else ""
         made = Restored(manifest, folder, files, rows, name, round(time.monotonic() - began, 3))
         data = {
@@ -115,6 +106,12 @@ class Restores:
         return made
 
     # -- files -------------------------------------------------------------------------------------------------------
+
+    def _files(self, manifest: Manifest, repository: Restic, folder: Path) -> int:
+        told = repository.restore(manifest.snapshot, folder)
+        if told:
+            raise CrossdockError(f"not all files came back: {told}", where=manifest.server)
+        return self._place(manifest, folder)
 
     def _place(self, manifest: Manifest, folder: Path) -> int:
         """Gives each kept folder the path that it had, below files/; compares every file. Returns how many."""
@@ -180,6 +177,22 @@ class Restores:
             load_dump(database, pieces())
         finally:
             self.progress.finish()
+
+
+@contextmanager
+def _given_up(folder: Path, *, keep: bool) -> Iterator[None]:
+    """Makes the folder; takes it away again when what is done in it fails, unless it has to be looked at."""
+    fresh = not folder.exists()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        way_out = "make room, empty the folder, and run it again"
+        raise TargetError(f"can't be written: {error.strerror}", where=str(folder), way_out=way_out) from error
+    except CrossdockError:
+        if fresh and not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _refuse_used(folder: Path) -> None:
