@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_servers import PASSWORD, TestDatabase, TestSsh
+from local_servers import PASSWORD, TestDatabase, TestSsh, ssh_server
 
 from crossdock.core.errors import ConnectionLost, CrossdockError, TargetError
 from crossdock.core.secrets import Masked
-from crossdock.edges.database import DatabaseAccount
+from crossdock.edges.database import DatabaseAccount, with_socket
 from crossdock.edges.dump import RemoteDump, dump_rows, load_dump
 from crossdock.edges.scratch_database import ScratchServer, mariadbd_is_here, refuse_full
 from crossdock.formats.dump_rows import DumpRows
@@ -133,7 +133,7 @@ def compare(made, endpoint):  # type: ignore[no-untyped-def]
 
 def test_a_connection_cut_in_the_middle_is_never_a_dump(shop: TestDatabase, sshd: TestSsh) -> None:
     shop.root(f"USE {SHOP}; CREATE TABLE big (id int, v longtext); ")
-    shop.root(f"INSERT INTO {SHOP}.big SELECT seq, REPEAT('x', 500000) FROM seq_1_to_60")
+    shop.root(f"USE {SHOP}; INSERT INTO big SELECT seq, REPEAT('x', 500000) FROM seq_1_to_60")
     try:
         rows = DumpRows()
         stream = rows.passing(
@@ -196,3 +196,15 @@ def test_a_database_that_holds_anything_is_refused(scratch: ScratchServer) -> No
 def test_what_is_no_dump_is_told_in_the_clients_words(scratch: ScratchServer) -> None:
     with pytest.raises(TargetError, match="syntax"):
         load_dump(scratch.database("proof"), [b"this is no SQL;\n"])
+
+
+def test_localhost_is_the_socket_that_php_knows(shop: TestDatabase) -> None:
+    with ssh_server(forwarding=False, more="SetEnv PHPRC={folder}\n") as server:
+        (server.folder / "php.ini").write_text(f"mysqli.default_socket = {shop.socket}\n")
+        plain = DatabaseAccount(SHOP, "cd", PASSWORD, "localhost")
+        found = with_socket(server.host(), plain)
+        assert found.host == f"localhost:{shop.socket}"
+        rows = DumpRows()
+        for piece in RemoteDump(server.host(), found).locked_table(SHOP, "old"):
+            rows.feed(piece)
+        assert (rows.tables["old"].rows, rows.ends) == (2, 1)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossdock.core.errors import CrossdockError
-from crossdock.core.evidence import Receipt
+from crossdock.core.errors import ConfigError, CrossdockError
+from crossdock.core.evidence import Level, Receipt
 from crossdock.core.files import FILE
 from crossdock.formats.dump_rows import DumpRows
-from crossdock.move.backup import DumpedDatabase, KeptFile, Manifest, distinct_roots, is_secret, sample, subset
+from crossdock.hub.moves.restores import parse_database
+from crossdock.move.backup import DumpedDatabase, KeptFile, Manifest, distinct_roots, is_secret, sample, still_missing, subset
 from crossdock.move.gate import lacking
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -139,3 +140,19 @@ def test_the_newest_proof_counts() -> None:
         assert "red" in lacking([proof(1, proved=wrong)], 24, NOW)
     for wrong in ("", "yesterday", None, "2026-11-25T11:00:00"):
         assert lacking([proof(1, began=wrong)], 24, NOW)
+
+
+def test_what_could_not_be_read_stays_missing_at_every_later_proof() -> None:
+    made = Manifest("lumen", "north", "run", "", missing=[("north: /www", "1 files can't be read")])
+    (found,) = still_missing(Manifest.of(made.as_bytes()))
+    assert (found.code, found.level, found.place) == ("backup.unreadable", Level.FAIL, "north: /www")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "lumen", "mysql://root@host:99999/x", "mysql://root@[::1/x", "mysql://root@host", "http://root@host/x",
+            "mysql://host/x", "mysql://root:geheim@host/x"],
+)  # fmt: skip
+def test_what_is_no_databases_address_is_told_without_a_password(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_database(url, "")
+    assert "geheim" not in str(caught.value)

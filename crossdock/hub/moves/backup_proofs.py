@@ -6,13 +6,13 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from crossdock.core.config import Config
-from crossdock.core.errors import TargetError
+from crossdock.core.errors import ConfigError, CrossdockError, TargetError
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.files import shown
 from crossdock.core.ports import Journal, Progress
@@ -57,13 +57,22 @@ class Prover:
         """One server's proof."""
         began, made = time.monotonic(), Checked()
         for kind in dict.fromkeys(one.lower_case_table_names for one in manifest.databases):
-            with places.scratch(self.config, kind) as scratch:
-                for one in manifest.databases:
-                    if one.lower_case_table_names == kind:
-                        self._check_database(manifest.server, one, scratch.database(one.name), made)
+            self._check_databases(manifest, kind, made)
         self._check_files(manifest, made)
         made.seconds = round(time.monotonic() - began, 3)
         return made
+
+    def _check_databases(self, manifest: Manifest, kind: str, made: Checked) -> None:
+        with ExitStack() as stack:
+            try:
+                scratch = stack.enter_context(places.scratch(self.config, kind))
+            except CrossdockError as error:
+                # Nothing is said about the repository.
+                made.findings.append(_unproved(f"{manifest.server}: databases", error))
+                return
+            for one in manifest.databases:
+                if one.lower_case_table_names == kind:
+                    self._check_database(manifest.server, one, scratch.database(one.name), made)
 
     def check_repository(self) -> tuple[str, str]:
         """The share of all data that was read, and what is damaged, in restic's words, or empty."""
@@ -80,7 +89,7 @@ class Prover:
             try:
                 load_dump(endpoint, self._counted(came, stream, one.name))
             except TargetError as error:
-                made.findings.append(Finding("backup.unproved", Level.FAIL, place, error.what, error.way_out))
+                made.findings.append(_unproved(place, error))
                 return
             if came.sha256 != one.sha256:
                 text = "the dump that came back is not the one that was stored"
@@ -144,7 +153,14 @@ class Prover:
         if _sha256(path) != manifest.configuration:
             made.findings.append(_damage(place, "it is not what was stored"))
             return
-        unseal(path.read_bytes(), places.seal_key(self.config))
+        try:
+            unseal(path.read_bytes(), places.seal_key(self.config))
+        except ConfigError as error:
+            made.findings.append(_unproved(place, error))
+
+
+def _unproved(place: str, error: CrossdockError) -> Finding:
+    return Finding("backup.unproved", Level.FAIL, place, error.what, error.way_out)
 
 
 def _damage(place: str, text: str) -> Finding:

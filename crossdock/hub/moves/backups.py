@@ -16,7 +16,7 @@ from crossdock.core.errors import CrossdockError, LockedError, SourceError, Targ
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.files import shown
 from crossdock.core.ports import Journal, Progress
-from crossdock.edges.database import connect_database
+from crossdock.edges.database import connect_database, with_socket
 from crossdock.edges.dump import RemoteDump
 from crossdock.edges.ebs import EbsSnapshot
 from crossdock.edges.files import RemoteFiles
@@ -112,6 +112,7 @@ class Backups:
             outcome = Outcome(server.name)
             try:
                 outcome.manifest = self.newest(server.name)
+                outcome.findings += backup.still_missing(outcome.manifest)
             except CrossdockError as error:
                 outcome.findings.append(_damaged(server.name, error))
             made.append(outcome)
@@ -247,6 +248,7 @@ class _ServerBackup:
             self._seal_configuration(host, pulled)
             self._store_files(roots, pulled)
         self._wait_for_volumes(volumes)
+        self.manifest.missing = [(one.place, one.text) for one in self.outcome.findings if one.level is Level.FAIL]
         body = self.manifest.as_bytes()
         self._store(iter([body]), MANIFEST, "manifest")
         self.outcome.manifest = self.manifest
@@ -262,7 +264,7 @@ class _ServerBackup:
     # -- databases ---------------------------------------------------------------------------------------------------
 
     def _store_databases(self, host: SshHost, wordpress: WordPressFacts, endpoint: Endpoint) -> None:
-        own = account(self.server.database, wordpress)
+        own = with_socket(host, account(self.server.database, wordpress))
         for name in (own.database, *self.config.backup.databases.get(self.server.name, ())):
             facts = over(
                 replace(endpoint, database=name).open_source,
