@@ -22,6 +22,9 @@ _TAIL = 1500
 _COMMON = (
     "--quick", "--hex-blob", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--no-tablespaces",
 )  # fmt: skip
+_HEAD_BYTES = 8 << 10
+_MODE = b"SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;"
+_MODE_WITH_INVALID_DATES = b"SQL_MODE='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES' */;"
 # The option file comes through a pipe: a socket, which sshd may give as stdin, can't be opened by its name.
 _REMOTE = """
 for name in mariadb-dump mysqldump; do
@@ -51,11 +54,12 @@ class RemoteDump:
             *(["--master-data=2"] if position else []),
             *(f"--ignore-table={database}.{name}" for name in without), "--", database,
         ]  # fmt: skip
-        return self._run(argv, database)
+        return _exact(self._run(argv, database))
 
     def locked_table(self, database: str, table: str) -> Iterator[bytes]:
         """One table alone, read-locked as long as it takes. Errors: as `tables`."""
-        return self._run([*_COMMON, "--lock-tables", "--triggers", "--", database, table], f"{database}.{table}")
+        argv = [*_COMMON, "--lock-tables", "--triggers", "--", database, table]
+        return _exact(self._run(argv, f"{database}.{table}"))
 
     def _run(self, argv: Sequence[str], what: str) -> Iterator[bytes]:
         where = f"{self.host.name}: database {what}"
@@ -80,6 +84,18 @@ class RemoteDump:
             raise failure
         if status != 0:
             raise _refusal(status, said.decode("utf-8", "replace").strip(), where)
+
+
+def _exact(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A dump whose head lets invalid dates (2024-02-30) in, which its server took: as it is written they would load as
+    0000-00-00 without a word."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) > _HEAD_BYTES:
+            break
+    yield head.replace(_MODE, _MODE_WITH_INVALID_DATES, 1)
+    yield from pieces
 
 
 def _refusal(status: int, said: str, where: str) -> CrossdockError:

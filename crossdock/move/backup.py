@@ -337,7 +337,11 @@ def is_secret(name: bytes) -> bool:
 def distinct_roots(folders: Iterable[str]) -> list[str]:
     """The folders without those that lie below another one."""
     given = list(dict.fromkeys(one.rstrip("/") or "/" for one in folders if one))
-    return [one for one in given if not any(other != one and f"{one}/".startswith(f"{other.rstrip('/')}/") for other in given)]
+    return [
+        one
+        for one in given
+        if not any(other != one and f"{one}/".startswith(f"{other.rstrip('/')}/") for other in given)
+    ]
 
 
 def still_missing(manifest: Manifest) -> Iterator[Finding]:

@@ -23,7 +23,16 @@ pytestmark = pytest.mark.skipif(shutil.which("restic") is None, reason="needs re
 
 PASSWORD = "correct horse"
 TAGS = ("crossdock", "server=north")
-ODD = [b"plain.txt", b"a b.txt", b"[x]*?.txt", b"back\\slash", b"-dash", "größe.txt".encode(), b"\xff\xfe", b"new\nline"]
+ODD = [
+    b"plain.txt",
+    b"a b.txt",
+    b"[x]*?.txt",
+    b"back\\slash",
+    b"-dash",
+    "größe.txt".encode(),
+    b"\xff\xfe",
+    b"new\nline",
+]
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import boto3
 import pytest
 from moto import mock_aws
 
-import boto3
 from crossdock.core.errors import AccessError, ConfigError
 from crossdock.core.secrets import Masked
 from crossdock.edges.ebs import Ebs, EbsSnapshot

@@ -13,7 +13,16 @@ from crossdock.core.evidence import Level, Receipt
 from crossdock.core.files import FILE
 from crossdock.formats.dump_rows import DumpRows
 from crossdock.hub.moves.restores import parse_database
-from crossdock.move.backup import DumpedDatabase, KeptFile, Manifest, distinct_roots, is_secret, sample, still_missing, subset
+from crossdock.move.backup import (
+    DumpedDatabase,
+    KeptFile,
+    Manifest,
+    distinct_roots,
+    is_secret,
+    sample,
+    still_missing,
+    subset,
+)
 from crossdock.move.gate import lacking
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -71,7 +80,9 @@ def test_a_manifest_comes_back_with_any_names(files: dict[bytes, bytes]) -> None
     assert (again.files, again.rows, again.lock_seconds) == (len(files), 3, 0.25)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"format": 1}', b'{"format": 99}', b"\xff", b"7" * 99])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"format": 1}', b'{"format": 99}', b"\xff", b"7" * 99]
+)
 def test_what_is_no_manifest_is_refused(content: bytes) -> None:
     with pytest.raises(CrossdockError):
         Manifest.of(content)

@@ -15,6 +15,8 @@ from crossdock.edges.sealing import make_key
 from crossdock.edges.spool import SpoolFolder
 from crossdock.hub.moves import bridge_secrets
 
+Scratch = ScratchServer | GivenDatabase
+
 
 def folder(config: Config) -> Path:
     """The state folder's part for backups."""
@@ -55,7 +57,7 @@ def spool(config: Config, server: str) -> SpoolFolder:
     return SpoolFolder(folder(config) / "spool" / server)
 
 
-def scratch(config: Config, lower_case_table_names: str) -> ScratchServer | GivenDatabase:
+def scratch(config: Config, lower_case_table_names: str) -> Scratch:
     """Where dumps are loaded for proof. Errors: AccessError where there is no such place."""
     given = config.backup.scratch
     if given is not None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from crossdock.core.config import Config
 from crossdock.core.errors import ConfigError, CrossdockError, TargetError
@@ -17,6 +18,7 @@ from crossdock.core.evidence import Finding, Level
 from crossdock.core.files import shown
 from crossdock.core.ports import Journal, Progress
 from crossdock.edges.dump import dump_rows, load_dump
+from crossdock.edges.mysql import Endpoint
 from crossdock.edges.restic import Restic
 from crossdock.edges.sealing import unseal
 from crossdock.formats.dump_rows import DumpRows
@@ -47,39 +49,53 @@ class Checked:
 
 
 class Prover:
-    """Reads backups back. What differs is a finding; what can't be read at all raises AccessError."""
+    """Reads backups back; a context manager, which keeps the scratch database meanwhile. What differs is a finding;
+    what can't be read at all raises AccessError."""
 
     def __init__(self, config: Config, repository: Restic, progress: Progress, journal: Journal) -> None:
         self.config, self.repository, self.progress = config, repository, progress
         self.seed = str(len(journal.receipts()))
+        self._stack = ExitStack()
+        self._scratch: tuple[str, places.Scratch] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
 
     def check(self, manifest: Manifest) -> Checked:
         """One server's proof."""
         began, made = time.monotonic(), Checked()
-        for kind in dict.fromkeys(one.lower_case_table_names for one in manifest.databases):
-            self._check_databases(manifest, kind, made)
+        for one in manifest.databases:
+            try:
+                scratch = self._scratch_for(one.lower_case_table_names)
+            except CrossdockError as error:
+                # Nothing is said about the repository.
+                made.findings.append(_unproved(f"{manifest.server}: database {one.name}", error))
+                continue
+            self._check_database(manifest.server, one, scratch.database(one.name), made)
         self._check_files(manifest, made)
         made.seconds = round(time.monotonic() - began, 3)
         return made
-
-    def _check_databases(self, manifest: Manifest, kind: str, made: Checked) -> None:
-        with ExitStack() as stack:
-            try:
-                scratch = stack.enter_context(places.scratch(self.config, kind))
-            except CrossdockError as error:
-                # Nothing is said about the repository.
-                made.findings.append(_unproved(f"{manifest.server}: databases", error))
-                return
-            for one in manifest.databases:
-                if one.lower_case_table_names == kind:
-                    self._check_database(manifest.server, one, scratch.database(one.name), made)
 
     def check_repository(self) -> tuple[str, str]:
         """The share of all data that was read, and what is damaged, in restic's words, or empty."""
         share = backup.subset(self.repository.size(), self.config.backup.read_all_mib)
         return share, self.repository.check(share)
 
-    def _check_database(self, server: str, one: DumpedDatabase, endpoint: Any, made: Checked) -> None:
+    def _scratch_for(self, lower_case_table_names: str) -> places.Scratch:
+        """Servers that take names alike share one: it takes seconds to start."""
+        if self._scratch is None or self._scratch[0] != lower_case_table_names:
+            self._stack.close()
+            scratch: places.Scratch = places.scratch(self.config, lower_case_table_names)
+            self._stack.enter_context(scratch)
+            self._scratch = lower_case_table_names, scratch
+        return self._scratch[1]
+
+    def _check_database(self, server: str, one: DumpedDatabase, endpoint: Endpoint, made: Checked) -> None:
         rows = sum(count for count, _ in one.tables.values())
         self.progress.start(f"proof {server}: database {one.name}", rows=rows * 2, bytes_=one.bytes)
         came, there = DumpRows(), DumpRows()

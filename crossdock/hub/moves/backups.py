@@ -160,27 +160,31 @@ class Backups:
 
     def _prove(self, made: Sequence[Outcome]) -> None:
         began = time.monotonic()
-        prover = Prover(self.config, self.repository, self.progress, self.journal)
-        for outcome in made:
-            if outcome.manifest is not None:
-                try:
-                    outcome.checked = prover.check(outcome.manifest)
-                    outcome.findings += outcome.checked.findings
-                except LockedError:
-                    raise
-                except CrossdockError as error:
-                    outcome.findings.append(_damaged(outcome.server, error))
-        if any(outcome.manifest for outcome in made):
-            share, wrong = prover.check_repository()
+        with Prover(self.config, self.repository, self.progress, self.journal) as prover:
             for outcome in made:
-                if wrong:
-                    text = f"the repository is damaged: {wrong}"
-                    way_out = f"{backup.AGAIN} into a new repository; keep this one until it is proved"
-                    outcome.findings.append(Finding("backup.damaged", Level.FAIL, outcome.server, text, way_out))
-                self._keep_proof(outcome, share, not wrong, round(time.monotonic() - began, 3))
-        else:
+                self._read_back(prover, outcome)
+        if not any(outcome.manifest for outcome in made):
             for outcome in made:
                 self._keep_findings(outcome)
+            return
+        share, wrong = prover.check_repository()
+        for outcome in made:
+            if wrong:
+                text = f"the repository is damaged: {wrong}"
+                way_out = f"{backup.AGAIN} into a new repository; keep this one until it is proved"
+                outcome.findings.append(Finding("backup.damaged", Level.FAIL, outcome.server, text, way_out))
+            self._keep_proof(outcome, share, not wrong, round(time.monotonic() - began, 3))
+
+    def _read_back(self, prover: Prover, outcome: Outcome) -> None:
+        if outcome.manifest is None:
+            return
+        try:
+            outcome.checked = prover.check(outcome.manifest)
+            outcome.findings += outcome.checked.findings
+        except LockedError:
+            raise
+        except CrossdockError as error:
+            outcome.findings.append(_damaged(outcome.server, error))
 
     def _keep_proof(self, outcome: Outcome, share: str, whole: bool, seconds: float) -> None:
         manifest = outcome.manifest
