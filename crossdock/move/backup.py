@@ -336,12 +336,9 @@ def is_secret(name: bytes) -> bool:
 
 def distinct_roots(folders: Iterable[str]) -> list[str]:
     """The folders without those that lie below another one."""
-    given = list(dict.fromkeys(one.rstrip("/") or "/" for one in folders if one))
-    return [
-        one
-        for one in given
-        if not any(other != one and f"{one}/".startswith(f"{other.rstrip('/')}/") for other in given)
-    ]
+    given = list(dict.fromkeys(f"{one.rstrip('/')}/" for one in folders if one))
+    kept = [one for one in given if not any(other != one and one.startswith(other) for other in given)]
+    return [one.rstrip("/") or "/" for one in kept]
 
 
 def still_missing(manifest: Manifest) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Real dumps over SSH into a server of our own: rows are the same by hash, and a dump that was cut counts for nothing."""
+"""Real dumps over SSH into a server of our own: rows are the same by hash, and a dump that was cut is none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ CREATE TABLE plain (id int PRIMARY KEY, t longtext, b blob, bits bit(9), g point
   n decimal(20,6), d double, twice int AS (id * 2) STORED) ENGINE=InnoDB CHARSET=utf8mb4;
 INSERT INTO plain (id, t, b, bits, g, l, n, d) VALUES
   (1, 'it''s; \n-- Dump completed on never\n(x),(y)', 0x00ff0a0d1a275c, b'101', POINT(1,2), 'größe', -1.5, 1e300),
-  (2, '', '', b'0', NULL, NULL, 0, 0), (3, NULL, NULL, NULL, NULL, '', NULL, NULL), (4, '\\', 0x27, NULL, NULL, '\'', 1, 1);
+  (2, '', '', b'0', NULL, NULL, 0, 0), (3, NULL, NULL, NULL, NULL, '', NULL, NULL),
+  (4, '\\', 0x27, NULL, NULL, '\'', 1, 1);
 CREATE TABLE empty (id int) ENGINE=InnoDB;
 CREATE TABLE twins (v varchar(5)) ENGINE=InnoDB;
 INSERT INTO twins VALUES ('a'), ('a'), ('b');
@@ -141,10 +142,11 @@ def test_a_connection_cut_in_the_middle_is_never_a_dump(shop: TestDatabase, sshd
                 SHOP, without=["old"], events=False, routines=False, position=False
             )
         )
+        for _ in range(3):
+            next(stream)
+        assert sshd.cut_sessions()
         with pytest.raises(ConnectionLost):
-            for number, _ in enumerate(stream):
-                if number == 3:
-                    assert sshd.cut_sessions()
+            list(stream)
         assert rows.ends == 0
     finally:
         shop.root(f"DROP TABLE {SHOP}.big")
