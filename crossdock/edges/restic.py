@@ -24,6 +24,7 @@ _PIECE_BYTES = 256 << 10
 _TAIL = 1500
 _ABSENT = ("Is there a repository at the following location", "unable to open config file")
 _RETRIES = ("repository is already locked", "unable to create lock")
+_WRONG = ("match", "error", "fatal", "invalid", "corrupt", "unable", "missing", "not found")
 _PARTLY = 3
 
 
@@ -95,7 +96,7 @@ class Restic:
             return ""
         if any(word in said for word in (*_RETRIES, "wrong password", *_ABSENT)):
             raise self._failure(["check"], said)
-        wrong = [line for line in said.splitlines() if any(one in line.lower() for one in ("error", "fatal", "hash"))]
+        wrong = [line for line in said.splitlines() if any(word in line.lower() for word in _WRONG)]
         return "; ".join(wrong[:5]) or said[-300:]
 
     def outdated(self, tags: Sequence[str], keep: Mapping[str, int]) -> list[str]:
@@ -249,7 +250,7 @@ class Restic:
         if not self.repository.startswith("sftp:") or self.ssh_config is None:
             return []
         host = self.repository.removeprefix("sftp:").partition(":")[0]
-        argv = ["ssh", "-F", self.ssh_config, "-o", "BatchMode=yes", "--", host, "-s", "sftp"]
+        argv = ["ssh", "-F", self.ssh_config, "-o", "BatchMode=yes", "-s", "--", host, "sftp"]
         return ["-o", f"sftp.command={shlex.join(argv)}"]
 
     def _failure(self, argv: Sequence[str], said: str) -> CrossdockError:
@@ -263,7 +264,7 @@ class Restic:
             line = next((line for line in said.splitlines() if "locked" in line), text)
             way_out = "wait until the other process ends; locks of dead ones go by themselves after 30 minutes"
             return LockedError(line.strip(), where=where, way_out=way_out)
-        if full_disk(said, where):
+        if "no space left" in said or full_disk(said, where):
             way_out = "make room there, then start the same command again: what is there already is not sent again"
             return CrossdockError("the disk of the repository is full", where=where, way_out=way_out)
         return AccessError(f"restic {argv[0]} failed: {text}", where=where, way_out="see restic's own words")

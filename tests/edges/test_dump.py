@@ -27,7 +27,7 @@ ODD = "we``ird tä; (x'\\"
 SETUP = f"""
 CREATE DATABASE cd_backup CHARACTER SET utf8mb4; USE cd_backup; SET sql_mode='ALLOW_INVALID_DATES';
 CREATE TABLE t (id int PRIMARY KEY, a text, b blob, d date, f float);
-INSERT INTO t VALUES (1, 'x),(\\\\'y', x'00ff0a', '2024-02-30', 0.1), (2, NULL, '', '0000-00-00', 16777216);
+INSERT INTO t VALUES (1, 'x),(\\'y', x'00ff0a', '2024-02-30', 0.1), (2, NULL, '', '0000-00-00', 16777216);
 CREATE TABLE `{ODD}` (a int) ENGINE=MyISAM; INSERT INTO `{ODD}` VALUES (1), (2);
 CREATE VIEW v AS SELECT id FROM t; CREATE TABLE gone (a int); CREATE VIEW broken AS SELECT a FROM gone; DROP TABLE gone;
 CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 'touched';
@@ -66,6 +66,7 @@ def test_a_dump_comes_back_as_it_was(source: TestDatabase, sshd: TestSsh, scratc
     facts = facts_of(source)
     assert facts.locked == (ODD.replace("``", "`"),)
     assert list(facts.broken) == ["broken"]
+    assert (facts.events, facts.routines) == (True, False)  # the account may not read another one's procedure
     rows, there = DumpRows(), DumpRows()
     without = [*facts.locked, *facts.broken]
     dump = remote(source, sshd)
@@ -89,13 +90,17 @@ def test_a_dump_comes_back_as_it_was(source: TestDatabase, sshd: TestSsh, scratc
         refuse_full(place)
     with pytest.raises(TargetError, match="can't be loaded"):
         load_dump(scratch.database("other"), iter([b"SELECT nonsense;"]))
-    assert {one.code for one in backup.told_of("north", facts)} == {"backup.view-broken", "backup.rounded"}
+    assert {one.code for one in backup.told_of("north", facts)} == {
+        "backup.view-broken",
+        "backup.partial",
+        "backup.rounded",
+    }
 
 
 def test_a_table_is_locked_no_longer_than_it_takes(source: TestDatabase, sshd: TestSsh) -> None:
     """Read locks keep writers out of MyISAM alone; the dump of InnoDB keeps nobody out."""
     dump = remote(source, sshd)
-    pieces = dump.tables("cd_backup", without=facts_of(source).broken, events=True, routines=True, position=False)
+    pieces = dump.tables("cd_backup", without=["broken"], events=True, routines=False, position=False)
     first = next(pieces)
     source.root(
         f"INSERT INTO cd_backup.t VALUES (9, 'late', '', '2024-01-01', 1); INSERT INTO cd_backup.`{ODD}` VALUES (3)"
@@ -112,14 +117,13 @@ def test_a_cut_connection_and_a_refusal_are_told(source: TestDatabase, sshd: Tes
     try:
         rows = DumpRows()
         pieces = remote(source, sshd).tables(
-            "cd_backup", without=["broken"], events=True, routines=True, position=False
+            "cd_backup", without=["broken"], events=True, routines=False, position=False
         )
         rows.feed(next(pieces))
         threading.Timer(0.1, sshd.cut_sessions).start()
         time.sleep(0.3)
         with pytest.raises(ConnectionLost):
-            for piece in pieces:
-                rows.feed(piece)
+            b"".join(rows.passing(pieces))
         assert rows.ends == 0
     finally:
         source.root("DROP TABLE cd_backup.big")
@@ -148,8 +152,7 @@ def test_volumes_get_snapshots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with moto.mock_aws():
         ec2 = boto3.client("ec2", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
-        image = ec2.describe_images()["Images"][0]["ImageId"]
-        instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+        instance = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
         ebs = Ebs("eu-central-1", None, "a", "b")
         made = ebs.wait(ebs.create(instance, {"crossdock:server": "north"}), 1)
         assert made
