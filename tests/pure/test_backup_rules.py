@@ -18,7 +18,6 @@ from crossdock.move.backup import (
     KeptFile,
     Manifest,
     distinct_roots,
-    is_secret,
     sample,
     still_missing,
     subset,
@@ -58,18 +57,6 @@ def test_rows_are_told_apart_wherever_the_stream_is_cut(rows: list[str], lines: 
     assert whole.sha256 == cut.sha256
 
 
-@given(VALUES, st.integers(0, 7), st.text(max_size=12))
-def test_one_other_value_is_another_sum(rows: list[str], at: int, other: str) -> None:
-    at %= len(rows)
-    changed = [*rows[:at], other, *rows[at + 1 :]]
-    sums = []
-    for one in (rows, changed):
-        read = DumpRows()
-        read.feed(dump(one, lines=True))
-        sums.append(read.tables["t`x"])
-    assert (sums[0] == sums[1]) == (rows == changed)
-
-
 @given(st.dictionaries(NAMES, st.binary(max_size=4), max_size=6))
 def test_a_manifest_comes_back_with_any_names(files: dict[bytes, bytes]) -> None:
     kept = {name: KeptFile(FILE, 0o644, len(content), 1, content.hex()) for name, content in files.items()}
@@ -107,18 +94,6 @@ def test_a_check_reads_all_of_a_small_repository_and_something_of_any(stored: in
     percent = int(share.removesuffix("%"))
     assert 1 <= percent <= 100
     assert (percent == 100) == (stored <= mib << 20)
-
-
-@pytest.mark.parametrize(
-    ("name", "secret"),
-    [
-        (b"wp-config.php", True), (b"a/WP-Config.php.bak", True), (b"wp-config-sample.php", False), (b".env", True),
-        (b"x/.env.production", True), (b"wp-content/env.php", False), (b"old-wp-config.txt", True),
-        (b"wp-config.d/readme.txt", False),
-    ],
-)  # fmt: skip
-def test_files_with_credentials_are_known_by_name(name: bytes, secret: bool) -> None:
-    assert is_secret(name) is secret
 
 
 def test_folders_below_others_are_kept_once() -> None:

@@ -211,6 +211,7 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
         ("= 4096", "= 0", "files.bandwidth_kib_per_second: input should be greater than or equal to 1"),
         ("must_use", "mu_plugins", "files.mu_plugins: unknown key"),
         ('[project]\nname = "Lumen Outdoor"', 'path = "x"\n[project]\nname = "L"', "path: unknown key"),
+        ("[files]\n", '[backup]\nrepository = "rclone:box:x"\n[files]\n', "backup.repository: rclone: is not known"),
     ],
 )
 def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:

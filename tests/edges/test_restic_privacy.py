@@ -1,23 +1,19 @@
-"""restic against what happens to repositories: a wrong password, a flipped byte, a full disk, a killed process, names
-that are patterns. Nothing of it may pass for a backup."""
+"""What of a backup others can see or disturb: passwords in argument lists, names that are patterns, living locks."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from crossdock.core.errors import AccessError, CrossdockError, LockedError
+from crossdock.core.errors import LockedError
 from crossdock.core.secrets import Masked
-from crossdock.edges.restic import RepositoryAbsent, Restic, Stored
+from crossdock.edges.restic import Restic, Stored
 
 pytestmark = pytest.mark.skipif(shutil.which("restic") is None, reason="needs restic")
 
@@ -47,11 +43,6 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def restic(tmp_path: Path, empty: Path) -> Restic:
     shutil.copytree(empty, tmp_path / "repository")
     return Restic(str(tmp_path / "repository"), Masked(PASSWORD), tmp_path / "cache")
-
-
-def noise(mib: int) -> Iterator[bytes]:
-    for _ in range(mib):
-        yield os.urandom(1 << 20)
 
 
 def packs(restic: Restic) -> list[Path]:
@@ -89,40 +80,13 @@ def test_a_stream_comes_back_and_the_password_stays_in_the_environment(restic: R
     assert restic.snapshots(("crossdock", "server=south")) == []
 
 
-def test_a_stream_that_breaks_leaves_no_snapshot(restic: Restic) -> None:
-    def pieces() -> Iterator[bytes]:
-        yield b"INSERT INTO"
-        raise CrossdockError("the dump was cut")
-
-    with pytest.raises(CrossdockError, match="the dump was cut"):
-        restic.store_stream(pieces(), "shop.sql", "north", TAGS)
-    assert restic.snapshots(TAGS) == []
-
-
-def test_a_wrong_password_says_so_and_is_not_told(restic: Restic) -> None:
-    wrong = replace(restic, password=Masked("guess-of-mallory"))
-    for act in (wrong.id, lambda: wrong.check("100%"), lambda: wrong.store_stream([b"x"], "a.sql", "north", TAGS)):
-        with pytest.raises(AccessError, match="refuses the password") as caught:
-            act()
-        assert "guess-of-mallory" not in str(caught.value)
-
-
-def test_no_repository_is_an_answer_and_not_a_failure(tmp_path: Path) -> None:
-    with pytest.raises(RepositoryAbsent):
-        Restic(str(tmp_path / "nothing"), Masked(PASSWORD), tmp_path / "cache").id()
-
-
-@pytest.mark.parametrize("where", ["data", "tree"])
-def test_one_flipped_byte_is_found(restic: Restic, where: str) -> None:
-    stored = restic.store_stream(noise(2), "shop.sql", "north", TAGS)
+def test_a_flipped_byte_in_a_pack_of_names_is_found(restic: Restic) -> None:
+    """Not where the content lies: a proof that only reads files back may have these names in its cache."""
+    restic.store_stream([os.urandom(2 << 20)], "shop.sql", "north", TAGS)
     assert restic.check("100%") == ""
-    chosen = max(packs(restic), key=size) if where == "data" else min(packs(restic), key=size)
-    flip(chosen, size(chosen) // 3)
-    # What a cache still holds whole must not hide it.
+    names = min(packs(restic), key=size)
+    flip(names, size(names) // 3)
     assert restic.check("100%")
-    if where == "data":
-        with pytest.raises(CrossdockError):
-            b"".join(restic.read(stored.snapshot, "shop.sql"))
 
 
 def size(path: Path) -> int:
@@ -151,46 +115,6 @@ def test_names_that_are_patterns_are_restored_alone(restic: Restic, tmp_path: Pa
         (there,) = (back / "www").iterdir()
         assert os.fsencode(there.name) == name
         assert there.read_bytes() == b"content of " + name
-
-
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="cdtest-"))
-    argv = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
-    mounted = os.geteuid() == 0 and subprocess.run(argv, capture_output=True, check=False).returncode == 0
-    try:
-        if not mounted:
-            pytest.skip("no small disk can be mounted here")
-        yield folder
-    finally:
-        if mounted:
-            subprocess.run(["umount", "-l", str(folder)], check=False)
-        folder.rmdir()
-
-
-def test_a_full_disk_leaves_what_was_there_whole(small_disk: Path, tmp_path: Path) -> None:
-    restic = Restic(str(small_disk / "repository"), Masked(PASSWORD), tmp_path / "cache")
-    restic.init()
-    before = restic.store_stream([b"small"], "shop.sql", "north", TAGS)
-    with pytest.raises(CrossdockError, match="full") as caught:
-        restic.store_stream(noise(12), "shop.sql", "north", TAGS)
-    assert caught.value.way_out
-    subprocess.run(["mount", "-o", "remount,size=40m", str(small_disk)], check=True)
-    assert [one.id[:8] for one in restic.snapshots(TAGS)] == [before.snapshot[:8]]
-    assert restic.check("100%") == ""
-    restic.store_stream(noise(2), "shop.sql", "north", TAGS)
-    assert len(restic.snapshots(TAGS)) == 2
-
-
-def test_the_lock_of_a_killed_process_does_not_stop_the_next_one(restic: Restic, tmp_path: Path) -> None:
-    first = restic.store_stream([b"one"], "shop.sql", "north", TAGS)
-    killed = hold(restic, tmp_path)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert locks(restic), "the killed process left no lock: there is nothing to prove"
-    restic.forget([first.snapshot])
-    assert restic.snapshots(TAGS) == []
-    assert restic.check("100%") == ""
 
 
 def test_the_lock_of_a_living_process_is_respected(restic: Restic, tmp_path: Path) -> None:
