@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from local_servers import PASSWORD, TestDatabase, TestSsh, ssh_server
 
+from crossdock.core.errors import TargetError
 from crossdock.edges.database import DatabaseAccount, with_socket
-from crossdock.edges.dump import RemoteDump
+from crossdock.edges.dump import RemoteDump, load_dump
 from crossdock.edges.scratch_database import mariadbd_is_here
+from crossdock.formats.dump_definers import without_definers
 from crossdock.formats.dump_rows import DumpRows
 
 pytestmark = [
@@ -70,3 +72,37 @@ def test_localhost_is_the_socket_that_php_knows(shop: TestDatabase) -> None:
         for piece in RemoteDump(server.host(), found).locked_table(SHOP, "old"):
             rows.feed(piece)
         assert (rows.tables["old"].rows, rows.ends) == (2, 1)
+
+
+def test_an_account_that_owns_one_database_can_load_what_others_have_defined(shop: TestDatabase, sshd: TestSsh) -> None:
+    odd = "`od``d`@localhost"
+    shop.root(f"CREATE USER {odd}; GRANT ALL ON {SHOP}.* TO {odd}")
+    for sql in (
+        f"CREATE DEFINER={odd} TRIGGER watch BEFORE INSERT ON old FOR EACH ROW SET NEW.id = NEW.id + 1",
+        f"CREATE DEFINER={odd} VIEW seen AS SELECT 'CREATE DEFINER=`a`@`b`' FROM old",
+        f"CREATE DEFINER={odd} PROCEDURE tidy() DELETE FROM old",
+        f"CREATE DEFINER={odd} EVENT nightly ON SCHEDULE EVERY 1 DAY DISABLE DO DELETE FROM old",
+        "INSERT INTO old VALUES (3)",
+        "CREATE DATABASE cd_given",
+        "GRANT SELECT ON mysql.* TO cd@'%'",
+    ):
+        shop.root(f"USE {SHOP}; {sql}")
+    try:
+        remote = RemoteDump(sshd.host(), account(shop))
+        dump = b"".join(remote.tables(SHOP, without=[], events=True, routines=True, position=False))
+        assert dump.count(b"DEFINER=`od``d`@`localhost`") == 4
+        with pytest.raises(TargetError, match="SUPER"):
+            load_dump(shop.endpoint("cd_given"), [dump])
+        shop.root("DROP DATABASE cd_given; CREATE DATABASE cd_given")
+        cut = [dump[at : at + 7] for at in range(0, len(dump), 7)]
+        load_dump(shop.endpoint("cd_given"), without_definers(cut))
+        session = shop.endpoint("cd_given").open_source()
+        try:
+            kinds = {code.kind for code in session.schema().stored_code}
+            (row,) = session.query("SELECT * FROM seen LIMIT 1")
+        finally:
+            session.close()
+        assert kinds == {"trigger", "view", "procedure", "event"}
+        assert row == (b"CREATE DEFINER=`a`@`b`",)
+    finally:
+        shop.root(f"DROP DATABASE cd_given; DROP USER {odd}")

@@ -21,6 +21,7 @@ from crossdock.edges.dump import dump_rows, load_dump
 from crossdock.edges.mysql import Endpoint
 from crossdock.edges.restic import Restic
 from crossdock.edges.sealing import unseal
+from crossdock.formats.dump_definers import without_definers
 from crossdock.formats.dump_rows import DumpRows
 from crossdock.hub.moves import backup_places as places
 from crossdock.move import backup
@@ -103,7 +104,7 @@ class Prover:
         try:
             stream = self.repository.read(one.snapshot, one.file)
             try:
-                load_dump(endpoint, self._counted(came, stream, one.name))
+                load_dump(endpoint, without_definers(self._counted(came, stream, one.name)))
             except TargetError as error:
                 made.findings.append(_unproved(place, error))
                 return

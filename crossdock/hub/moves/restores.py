@@ -25,6 +25,7 @@ from crossdock.edges.restic import Restic
 from crossdock.edges.scratch_database import refuse_full
 from crossdock.edges.sealing import unseal
 from crossdock.edges.server_settings import unbundle
+from crossdock.formats.dump_definers import without_definers
 from crossdock.formats.dump_rows import DumpRows
 from crossdock.hub.moves import backup_places as places
 from crossdock.hub.moves.backups import Backups
@@ -178,7 +179,7 @@ class Restores:
                     self.progress.advance(one.name, rows=0, bytes_=len(piece))
 
         try:
-            load_dump(database, pieces())
+            load_dump(database, without_definers(pieces()))
         finally:
             self.progress.finish()
 
