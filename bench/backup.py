@@ -1,11 +1,10 @@
-"""How fast a server is backed up and proved, beside the tools that only copy: mariadb-dump | zstd, and rsync.
+"""How fast a server's backup is, and its proof, beside a dump through zstd and a plain rsync.
 
-    python bench/backup.py [--size medium] [--files 4000] [--runs 3] [--json out.json]
+    python bench/backup.py [--rows 400000] [--files-mib 400] [--runs 3] [--json out.json]
 
-Starts a lab and backs up one of its sources: dump over SSH into restic with every row hashed, files by SHA-256 and
-rsync into a spool and from there into restic. Beside it, over the same SSH: mariadb-dump | zstd into a file, rsync -a
-into a folder. A B, A B, each into an empty place; the files then once more, when nothing has changed. The time of the
-proof stands alone: neither tool has one.
+Starts a MariaDB and an sshd of its own, fills them, and backs them up over SSH by Crossdock's own parts: the dump into
+restic beside `ssh mariadb-dump | zstd`, the files into spool and restic beside `rsync -a`, into empty places. Then the
+proof: the dump out of the repository into a scratch server, all rows compared, and the whole repository checked.
 """
 
 from __future__ import annotations
@@ -18,169 +17,200 @@ import shlex
 import shutil
 import statistics
 import subprocess
-import tempfile
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from engine import Quiet
 from rich.console import Console
 from rich.table import Table
+from stage import home
 
-from crossdock.core.config import Config, load
-from crossdock.hub.boot import booted
-from crossdock.hub.moves.backups import Backups, Outcome
-from crossdock.lab.lab import Lab
-from crossdock.lab.passwords import kept
+from crossdock.core.secrets import Masked
+from crossdock.edges.database import DatabaseAccount
+from crossdock.edges.dump import RemoteDump, dump_rows, load_dump
+from crossdock.edges.files import RemoteFiles
+from crossdock.edges.restic import Restic
+from crossdock.edges.scratch_database import ScratchServer
+from crossdock.edges.spool import SpoolFolder
+from crossdock.edges.ssh import SshHost
+from crossdock.formats.dump_rows import DumpRows
+from crossdock.lab.access import write_ssh_config
+from crossdock.lab.mariadb import MariaDb
+from crossdock.lab.sshd import SshServer
+from crossdock.lab.standalone import lone_server
+from crossdock.move.backup_files import pull
 
-SOURCE = "south"
-_FILE_BYTES = (10_000, 400_000)
-_TITLES = {
-    "dump": "database: dump over SSH into restic / mariadb-dump | zstd",
-    "files": "files: read, rsync, into restic / rsync -a",
-    "files_again": "files again, nothing changed",
-}
+_PASSWORD = "bench"
+_MB = 1e6
 
 
-@dataclass
-class Stopwatch:
-    """core.ports.Progress that keeps the seconds of every stage, by what it is."""
+@dataclass(frozen=True)
+class Stage:
+    """A server with a database and a folder, reached by SSH, and a place of ours."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
-    _stage: str = ""
-    _began: float = 0.0
+    folder: Path
+    host: SshHost
+    account: DatabaseAccount
+    source: Path
 
-    def start(self, stage: str, *, rows: int, bytes_: int, noun: str = "rows") -> None:
-        self.finish()
-        self._stage, self._began = stage, time.perf_counter()
+    def empty(self) -> Path:
+        place = self.folder / "here"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        os.sync()
+        return place
 
-    def advance(self, place: str, *, rows: int, bytes_: int) -> None:
-        """Only stages are timed."""
-
-    def finish(self) -> None:
-        if self._stage:
-            spent = time.perf_counter() - self._began
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + spent
-            self._stage = ""
-
-    def of(self, *beginnings: str) -> float:
-        """Seconds of the stages that begin so."""
-        return sum(spent for stage, spent in self.seconds.items() if stage.startswith(beginnings))
+    def restic(self, place: Path) -> Restic:
+        made = Restic(str(place / "repository"), Masked("bench"), place / "cache")
+        made.init()
+        return made
 
 
 def main() -> None:
-    wanted = _arguments()
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in _TITLES}
-    proofs: list[float] = []
-    with Lab(Path(tempfile.mkdtemp(prefix="cd-bench-")), size=wanted.size) as lab:
-        _add_files(lab, wanted.files)
-        config = load(lab.config)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=400_000, help="rows of about 250 bytes")
+    parser.add_argument("--files-mib", type=int, default=400, help="MiB of files of 4 KB to 4 MB")
+    parser.add_argument("--runs", type=int, default=3, help="how often each way runs; medians are told")
+    parser.add_argument("--json", type=Path)
+    wanted = parser.parse_args()
+    times: dict[str, list[float]] = {}
+    with _stage(wanted.rows, wanted.files_mib) as stage:
+        bytes_ = {"files_mb": sum(one.stat().st_size for one in stage.source.rglob("*") if one.is_file()) / _MB}
         for _ in range(wanted.runs):
-            shutil.rmtree(config.state / "backup", ignore_errors=True)
-            first, made = _back_up(config)
-            again, _ = _back_up(config)
-            dump, files, files_again = _peers(lab, config.state / "peer")
-            found["dump"].append((first.of(_stage("database")), dump))
-            found["files"].append((_files(first), files))
-            found["files_again"].append((_files(again), files_again))
-            proofs.append(made.checked.seconds if made.checked else 0.0)
-    result = _result(found, proofs, made)
-    _tell(result)
+            bytes_["dump_mb"] = _run(stage, times)
+    result = _result(times, bytes_)
+    _show(result)
     if wanted.json:
         wanted.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", default="medium", help="data of the store: tiny, small, medium or large")
-    parser.add_argument("--files", type=int, default=4000, help="files of 10 to 400 KB besides WordPress's own")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+def _run(stage: Stage, times: dict[str, list[float]]) -> float:
+    """All ways once; returns the dump's MB."""
+
+    def timed(name: str, act: Callable[[], Any]) -> Any:
+        began = time.monotonic()
+        made = act()
+        times.setdefault(name, []).append(time.monotonic() - began)
+        return made
+
+    place = stage.empty()
+    restic, rows = stage.restic(place), DumpRows()
+    dump = RemoteDump(stage.host, stage.account)
+
+    def pieces() -> Iterator[bytes]:
+        return rows.passing(dump.tables("shop", without=[], events=True, routines=True, position=False))
+
+    timed("dump: crossdock", lambda: restic.store_stream(pieces(), "shop.sql", "bench", ["server:bench"]))
+    timed("dump: mariadb-dump | zstd", lambda: _peer_dump(stage, place))
+    spool = SpoolFolder(place / "spool")
+
+    def files() -> None:
+        pull(RemoteFiles(stage.host), [str(stage.source)], (), spool, Quiet())
+        restic.store_folder(spool.root, ["files"], "bench", ["server:bench", "kind:files"], lambda count, size: None)
+
+    timed("files: crossdock", files)
+    timed("files: crossdock, nothing changed", files)
+    timed("files: rsync -a", lambda: _peer_files(stage, place))
+    timed("files: rsync -a, nothing changed", lambda: _peer_files(stage, place))
+    snapshot = restic.snapshots(["server:bench"])[0].id
+    timed("proof", lambda: _prove(restic, snapshot, rows, place))
+    return rows.bytes / _MB
 
 
-def _add_files(lab: Lab, count: int) -> None:
-    chance = random.Random(20261125)
-    folder = lab.sources[SOURCE].wordpress.root / "wp-content/uploads/bench"
-    folder.mkdir(parents=True)
-    for number in range(count):
-        (folder / f"photo-{number}.jpg").write_bytes(chance.randbytes(chance.randint(*_FILE_BYTES)))
-    lab.sources[SOURCE].server.account.own(folder)
+def _prove(restic: Restic, snapshot: str, rows: DumpRows, place: Path) -> None:
+    there = DumpRows()
+    with ScratchServer(place / "scratch") as scratch:
+        endpoint = scratch.database("shop")
+        load_dump(endpoint, restic.read(snapshot, "shop.sql"))
+        for _ in there.passing(dump_rows(endpoint)):
+            pass
+    if there.tables != rows.tables or restic.check("100%"):
+        raise SystemExit("the restored rows are not those that were dumped")
 
 
-# -- running ---------------------------------------------------------------------------------------------------------
+def _peer_dump(stage: Stage, place: Path) -> None:
+    user = shlex.quote(f"-u{stage.account.user}")
+    there = f"MYSQL_PWD={_PASSWORD} mariadb-dump {user} -h {stage.account.host} --single-transaction --quick shop"
+    command = shlex.join(stage.host.command(["sh", "-c", there]))
+    subprocess.run(f"{command} | zstd -q -f -o {place / 'shop.sql.zst'}", shell=True, check=True)
 
 
-def _back_up(config: Config) -> tuple[Stopwatch, Outcome]:
-    watch = Stopwatch()
-    with booted(config.state) as hub, hub.running("backup", subject=SOURCE) as journal:
-        (made,) = Backups(config, journal, watch).make([SOURCE])
-    if not made.proved:
-        raise RuntimeError(f"not proved: {made.findings}")
-    return watch, made
+def _peer_files(stage: Stage, place: Path) -> None:
+    shell = shlex.join(["ssh", "-F", str(stage.host.config_file)])
+    subprocess.run(["rsync", "-a", "-e", shell, f"bench:{stage.source}/", str(place / "rsync")], check=True)
 
 
-def _stage(what: str) -> str:
-    return f"backup {SOURCE}: {what}"
-
-
-def _files(watch: Stopwatch) -> float:
-    return watch.of(_stage("read the files"), _stage("files"), _stage("into the repository"))
-
-
-def _peers(lab: Lab, folder: Path) -> tuple[float, float, float]:
-    """Seconds of mariadb-dump | zstd, of rsync -a, and of rsync -a once more."""
+@contextmanager
+def _stage(rows: int, files_mib: int) -> Iterator[Stage]:
+    folder = home() / "backup"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    source = lab.sources[SOURCE]
-    source.server.write(
-        source.server.home / "bench.cnf",
-        f"[client]\nuser=wp_{SOURCE}\npassword={kept(source.own_password_file)}\nhost={source.server.address}\n",
-    )
-    dump = f"mariadb-dump --defaults-file={source.server.home / 'bench.cnf'} --single-transaction --quick --hex-blob"
-    shell = ["ssh", "-F", str(lab.folder / "ssh_config")]
-    remote = shlex.join([*shell, SOURCE, f"{dump} {source.database}"])
-    copy = ["rsync", "-a", "-e", shlex.join(shell), f"{SOURCE}:{source.wordpress.root}/", f"{folder}/www/"]
-    return (
-        _timed(["bash", "-c", f"set -o pipefail; {remote} | zstd -q -o {shlex.quote(str(folder / 'dump.zst'))}"]),
-        _timed(copy),
-        _timed(copy),
-    )
+    setup = [
+        "CREATE DATABASE shop CHARACTER SET utf8mb4",
+        f"CREATE USER bench@'%' IDENTIFIED BY '{_PASSWORD}'",
+        "GRANT ALL ON *.* TO bench@'%'",
+    ]
+    with lone_server("bench", folder=folder) as server:
+        ssh = SshServer(server, folder / "client")
+        with MariaDb(server, setup=setup) as database, ssh:
+            host = SshHost("bench", "bench", str(write_ssh_config(folder, [ssh])))
+            source = server.folder / "files"
+            _fill(source, files_mib)
+            server.account.own(source)
+            with database.connect("shop") as connection, connection.cursor() as cursor:
+                cursor.execute("CREATE TABLE post (id int PRIMARY KEY, title varchar(200), body text, n double)")
+                cursor.execute(
+                    "INSERT INTO post SELECT seq, MD5(seq), CONCAT(SHA2(seq, 512), ' it''s a line\\n', MD5(-seq)), seq / 7 "
+                    f"FROM seq_1_to_{rows}"
+                )
+            yield Stage(folder, host, DatabaseAccount("shop", "bench", Masked(_PASSWORD), server.address), source)
 
 
-def _timed(argv: list[str]) -> float:
-    began = time.perf_counter()
-    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+def _fill(source: Path, files_mib: int) -> None:
+    chance = random.Random(1)
+    left, number = files_mib << 20, 0
+    while left > 0:
+        size = min(left, int(4096 * 2 ** chance.uniform(0, 10)))
+        path = source / f"{number // 500}" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(chance.randbytes(size))
+        left, number = left - size, number + 1
 
 
-# -- telling ---------------------------------------------------------------------------------------------------------
+def _result(times: dict[str, list[float]], bytes_: dict[str, float]) -> dict[str, Any]:
+    median = {name: round(statistics.median(found), 3) for name, found in times.items()}
+    again = "nothing changed"
+    return {
+        "ratios": {
+            "dump: time of mariadb-dump | zstd": round(
+                median["dump: crossdock"] / median["dump: mariadb-dump | zstd"], 2
+            ),
+            "files: time of rsync -a": round(median["files: crossdock"] / median["files: rsync -a"], 2),
+            "files again: time of rsync -a": round(
+                median[f"files: crossdock, {again}"] / median[f"files: rsync -a, {again}"], 2
+            ),
+            "proof: time of the dump": round(median["proof"] / median["dump: crossdock"], 2),
+        },
+        "mb_per_second": {
+            name: round(bytes_["dump_mb" if name.startswith("dump") else "files_mb"] / seconds, 1)
+            for name, seconds in median.items()
+            if again not in name and name != "proof"
+        },
+        "seconds": median,
+        **{name: round(size, 1) for name, size in bytes_.items()},
+        "cores": os.cpu_count(),
+    }
 
 
-def _result(found: dict[str, list[tuple[float, float]]], proofs: list[float], made: Outcome) -> dict[str, object]:
-    assert made.manifest is not None
-    sizes = {"dump": sum(one.bytes for one in made.manifest.databases), "files": made.manifest.file_bytes}
-    sizes["files_again"] = sizes["files"]
-    rows = {}
-    for name, pairs in found.items():
-        ours, theirs = (statistics.median(one) for one in zip(*pairs, strict=True))
-        mb = sizes[name] / 1e6
-        rows[name] = {
-            "ratio": round(ours / theirs, 2), "mb": round(mb, 1), "seconds": round(ours, 2), "peer": round(theirs, 2),
-            "mb_per_second": round(mb / ours, 1), "peer_mb_per_second": round(mb / theirs, 1),
-        }  # fmt: skip
-    facts = {"rows": made.manifest.rows, "files": made.manifest.files, "cores": os.cpu_count()}
-    return {"ways": rows, "proof_seconds": round(statistics.median(proofs), 2), **facts, "load": os.getloadavg()[0]}
-
-
-def _tell(result: dict[str, object]) -> None:
-    table = Table("ours / theirs", "times its seconds", "seconds", "theirs", "MB/s", "theirs", box=None)
-    for name, one in result["ways"].items():  # type: ignore[attr-defined]
-        table.add_row(
-            _TITLES[name], f"{one['ratio']:.2f}", f"{one['seconds']:.1f}", f"{one['peer']:.1f}",
-            f"{one['mb_per_second']:.0f}", f"{one['peer_mb_per_second']:.0f}",
-        )  # fmt: skip
-    Console(width=140).print(table)
-    print(f"proof: {result['proof_seconds']} s for {result['rows']:,} rows and a sample of {result['files']:,} files")
+def _show(result: dict[str, Any]) -> None:
+    table = Table("", "", box=None)
+    for part in ("ratios", "mb_per_second", "seconds"):
+        for name, value in result[part].items():
+            table.add_row(f"{part}: {name}", f"{value:,}")
+    Console().print(table)
 
 
 if __name__ == "__main__":
