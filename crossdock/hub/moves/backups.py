@@ -174,6 +174,19 @@ class Backups:
                 way_out = f"{backup.AGAIN} into a new repository; keep this one until it is proved"
                 outcome.findings.append(Finding("backup.damaged", Level.FAIL, outcome.server, text, way_out))
             self._keep_proof(outcome, share, not wrong, round(time.monotonic() - began, 3))
+        if wrong:
+            self._withdraw_others([outcome.server for outcome in made])
+
+    def _withdraw_others(self, looked_at: Sequence[str]) -> None:
+        """What is damaged holds the other servers' backups too: their proofs do for no gate any more."""
+        for server in self._servers(()):
+            proofs = self.journal.receipts(PROOF, server.name)
+            if server.name in looked_at or not proofs or proofs[-1].data["repository"] != self.repository_id:
+                continue
+            if proofs[-1].data["proved"]:
+                data = {"run": proofs[-1].data["run"], "began": proofs[-1].data["began"]}
+                withdrawn = {**data, "repository": self.repository_id, "proved": False, "check": False}
+                self.journal.receipt(PROOF, server.name, withdrawn)
 
     def _read_back(self, prover: Prover, outcome: Outcome) -> None:
         if outcome.manifest is None:
