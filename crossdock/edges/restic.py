@@ -175,6 +175,9 @@ class Restic:
             raise CrossdockError(f"restic could not read all files: {said[-_TAIL:].strip()}", where=str(folder))
         if status != 0:
             raise self._failure(argv, said)
+        told = json.loads(summary)
+        # It tells its state now and then, and not at the end.
+        advance(int(told["total_files_processed"]) - files, int(told["total_bytes_processed"]) - bytes_)
         return _stored(summary)
 
     # -- taking out --------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from crossdock.core.errors import CrossdockError, LockedError, SourceError, Targ
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.files import shown
 from crossdock.core.ports import Journal, Progress
-from crossdock.edges.database import connect_database
+from crossdock.edges.database import connect_database, with_socket
 from crossdock.edges.dump import RemoteDump
 from crossdock.edges.ebs import EbsSnapshot
 from crossdock.edges.files import RemoteFiles
@@ -122,6 +122,7 @@ class Backups:
             outcome = Outcome(server.name)
             try:
                 outcome.manifest = self.newest(server.name)
+                outcome.findings += backup.still_missing(outcome.manifest)
             except CrossdockError as error:
                 outcome.findings.append(_damaged(server.name, error))
             made.append(outcome)
@@ -184,6 +185,19 @@ class Backups:
                 way_out = f"{backup.AGAIN} into a new repository; keep this one until it is proved"
                 outcome.findings.append(Finding("backup.damaged", Level.FAIL, outcome.server, text, way_out))
             self._keep_proof(outcome, share, not wrong, round(time.monotonic() - began, 3))
+        if wrong:
+            self._withdraw_others([outcome.server for outcome in made])
+
+    def _withdraw_others(self, looked_at: Sequence[str]) -> None:
+        """What is damaged holds the other servers' backups too: their proofs do for no gate any more."""
+        for server in self._servers(()):
+            proofs = self.journal.receipts(PROOF, server.name)
+            if server.name in looked_at or not proofs or proofs[-1].data["repository"] != self.repository_id:
+                continue
+            if proofs[-1].data["proved"]:
+                data = {"run": proofs[-1].data["run"], "began": proofs[-1].data["began"]}
+                withdrawn = {**data, "repository": self.repository_id, "proved": False, "check": False}
+                self.journal.receipt(PROOF, server.name, withdrawn)
 
     def _read_back(self, prover: Prover, outcome: Outcome) -> None:
         if outcome.manifest is None:
@@ -266,6 +280,7 @@ class _ServerBackup:
             self._seal_configuration(host, pulled)
             self._store_files(roots, pulled)
         self._wait_for_volumes(volumes)
+        self.manifest.missing = [(one.place, one.text) for one in self.outcome.findings if one.level is Level.FAIL]
         body = self.manifest.as_bytes()
         self._store(iter([body]), MANIFEST, "manifest")
         self.outcome.manifest = self.manifest
@@ -281,7 +296,7 @@ class _ServerBackup:
     # -- databases ---------------------------------------------------------------------------------------------------
 
     def _store_databases(self, host: SshHost, wordpress: WordPressFacts, endpoint: Endpoint) -> None:
-        own = account(self.server.database, wordpress)
+        own = with_socket(host, account(self.server.database, wordpress))
         for name in (own.database, *self.config.backup.databases.get(self.server.name, ())):
             facts = over(replace(endpoint, database=name).open_source, partial(backup.read_database, name=name))
             self.outcome.findings += backup.told_of(self.server.name, facts)
