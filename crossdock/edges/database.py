@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from crossdock.core.errors import AccessError, ConfigError, ConnectionLost
@@ -104,6 +104,13 @@ def _ways(ssh: SshHost, account: DatabaseAccount, transport: str, php: str) -> I
             yield kind, target
 
 
+def with_socket(ssh: SshHost, account: DatabaseAccount, php: str = "php") -> DatabaseAccount:
+    """The account as a program there must use it: for `localhost` PHP may know another socket than that program."""
+    name, _, path = parse_host(account.host)
+    found = _default_socket(ssh, php) if path is None and name == "localhost" else None
+    return replace(account, host=f"localhost:{found}") if found else account
+
+
 def _default_socket(ssh: SshHost, php: str) -> str | None:
     done = ssh.run([php, "-r", _FIND_SOCKET, *_USUAL_SOCKETS], check=False)
     return done.stdout.decode("utf-8", "replace").strip() or None
@@ -163,4 +170,4 @@ def _nothing() -> None:
     """A direct endpoint holds nothing open."""
 
 
-__all__ = ["Connected", "DatabaseAccount", "connect_database", "parse_host"]
+__all__ = ["Connected", "DatabaseAccount", "connect_database", "parse_host", "with_socket"]

@@ -88,6 +88,9 @@ class Restic:
         """Reads `subset` of the data (`100%`, `5%`) and all of the structure; what is damaged, in restic's words, or
         empty. Errors: AccessError, LockedError."""
         wanted = ["--read-data"] if subset == "100%" else [f"--read-data-subset={subset}"]
+        return self._unlocked(lambda: self._check(wanted))
+
+    def _check(self, wanted: Sequence[str]) -> str:
         with tempfile.TemporaryFile() as told:
             process = self._start(["check", *wanted], stdout=told, stderr=subprocess.STDOUT)
             status = process.wait()
@@ -175,6 +178,9 @@ class Restic:
             raise CrossdockError(f"restic could not read all files: {said[-_TAIL:].strip()}", where=str(folder))
         if status != 0:
             raise self._failure(argv, said)
+        told = json.loads(summary)
+        # It tells its state now and then, and not at the end.
+        advance(int(told["total_files_processed"]) - files, int(told["total_bytes_processed"]) - bytes_)
         return _stored(summary)
 
     # -- taking out --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
@@ -14,7 +15,8 @@ T = TypeVar("T")
 PATIENCE = 6
 #: A session that lasted this long was cut by the host's clock, within a large file perhaps: a tenth of a failure.
 LONG_SESSION_SECONDS = 20.0
-_FULL_WORDS = ("No space left on device", "Disk quota exceeded", "ENOSPC", "EDQUOT")
+# Go's programs write them in lower case.
+_FULL = re.compile(r"no space left on device|disk quota exceeded|\bENOSPC\b|\bEDQUOT\b", re.IGNORECASE)
 _RESUMES = "then start the same command again: it goes on where it stopped"
 
 
@@ -67,14 +69,14 @@ class Counted:
 
 def full_disk(told: str, where: str) -> TargetError | None:
     """The error to raise when a program on the server tells that its disk is full."""
-    if not any(word in told for word in _FULL_WORDS):
+    if not _FULL.search(told):
         return None
     return TargetError("the disk of the target is full", where=where, way_out=f"make room there, {_RESUMES}")
 
 
 def full_spool(told: str, folder: str) -> CrossdockError | None:
     """The same for the local folder that files pass through."""
-    if not any(word in told for word in _FULL_WORDS):
+    if not _FULL.search(told):
         return None
     way_out = f"make room on this machine, or name another state folder in crossdock.toml, {_RESUMES}"
     return CrossdockError("the disk of the spool is full", where=folder, way_out=way_out)

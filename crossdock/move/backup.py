@@ -80,7 +80,7 @@ class KeptFile:
 @dataclass
 class Manifest:
     """One server's backup. `folders`: what is kept below each, by name; `places`: each folder's name in the snapshot;
-    `sealed`: files that are in the sealed configuration instead."""
+    `sealed`: files that are in the sealed configuration instead; `missing`: places that could not be read, and why."""
 
     project: str
     server: str
@@ -94,6 +94,7 @@ class Manifest:
     sealed: list[str] = field(default_factory=list)
     configuration: str = ""
     volumes: dict[str, str] = field(default_factory=dict)
+    missing: list[tuple[str, str]] = field(default_factory=list)
     format: int = FORMAT
 
     @property
@@ -151,7 +152,8 @@ class Manifest:
                 root: {_bytes(name): KeptFile(*fields) for name, fields in kept.items()}
                 for root, kept in data.pop("folders").items()
             }
-            return cls(**data, databases=databases, folders=folders)
+            missing = [(place, text) for place, text in data.pop("missing")]
+            return cls(**data, databases=databases, folders=folders, missing=missing)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CrossdockError("the backup's manifest can't be read") from error
 
@@ -334,8 +336,15 @@ def is_secret(name: bytes) -> bool:
 
 def distinct_roots(folders: Iterable[str]) -> list[str]:
     """The folders without those that lie below another one."""
-    given = list(dict.fromkeys(one.rstrip("/") or "/" for one in folders if one))
-    return [one for one in given if not any(other != one and f"{one}/".startswith(f"{other}/") for other in given)]
+    given = list(dict.fromkeys(f"{one.rstrip('/')}/" for one in folders if one))
+    kept = [one for one in given if not any(other != one and one.startswith(other) for other in given)]
+    return [one.rstrip("/") or "/" for one in kept]
+
+
+def still_missing(manifest: Manifest) -> Iterator[Finding]:
+    """What could not be read when the backup was made: no later proof makes it whole."""
+    for place, text in manifest.missing:
+        yield Finding("backup.unreadable", Level.FAIL, place, text, f"let the account read it, then {AGAIN}")
 
 
 def unreadable(server: str, names: Sequence[bytes], folders: int, root: str) -> Iterator[Finding]:

@@ -192,6 +192,9 @@ def test_what_can_not_be_read_is_named_and_is_no_backup(north: on.Project, first
     finally:
         closed.unlink()
     assert (code, made["findings_fail"]) == (RED, ["backup.unreadable"])
+    # A proof of what is there proves nothing about what is not.
+    code, again = backed_up(north, "--prove")
+    assert (code, again["findings_fail"]) == (RED, ["backup.unreadable"])
     assert "closed.txt" in next(one["text"] for one in made["findings"] if one["code"] == "backup.unreadable")
 
 

@@ -212,6 +212,7 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
         ("= 4096", "= 0", "files.bandwidth_kib_per_second: input should be greater than or equal to 1"),
         ("must_use", "mu_plugins", "files.mu_plugins: unknown key"),
         ('[project]\nname = "Lumen Outdoor"', 'path = "x"\n[project]\nname = "L"', "path: unknown key"),
+        ("[files]\n", '[backup]\nrepository = "rclone:box:x"\n[files]\n', "backup.repository: rclone: is not known"),
     ],
 )
 def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -219,6 +220,25 @@ def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:
     lines = errors_of(tmp_path, GOOD.replace(old, new))
     assert told in "\n".join(lines)
     assert all("Way out: " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('[backup]\nrepository = "b2:bucket"', "backup.repository: b2: is not known"),
+        ('[backup]\nfolders = { nord = ["/srv"] }', "backup.folders.nord: there is no such server"),
+        ('[backup]\nfolders = { north = ["srv"] }', "is not an absolute path on the server"),
+        ('[backup]\naccess_key = "env:KEY"', "backup.secret_key: is missing"),
+        ('[backup]\npassword = "hunter2"', "backup.password: a secret is a reference"),
+        ("[backup]\nkeep_daily = 0", "backup.keep_daily: input should be greater than or equal to 1"),
+        ('[backup.scratch]\nuser = "x"', "backup.scratch.password: is missing"),
+        ('[aws]\nregion = "eu"\ninstances = { nord = "i-1" }', "aws.instances.nord: there is no such server"),
+    ],
+)
+def test_one_error_of_backups(tmp_path: Path, more: str, told: str) -> None:
+    lines = errors_of(tmp_path, f"{GOOD}\n{more}\n")
+    assert told in "\n".join(lines)
+    assert "hunter2" not in "\n".join(lines)
 
 
 def test_a_missing_environment(tmp_path: Path) -> None:
@@ -309,7 +329,7 @@ def test_the_tables_that_say_how_to_look_around(tmp_path: Path) -> None:
         ("host_month = 249", 'host_month = "249"', "costs.host_month: is no price"),
         ('"k1"', '"k1._domainkey"', "dns.selectors"),
         ('"eu-central-1"', '"Frankfurt"', "aws[aws].regions"),
-        ("until = 2026-12-24", 'until = "soon"', "access[relay].until: is no day"),
+        ("until = 2026-12-24", 'until = "soon"', "access[relay].until: is not a date"),
         ("smtp://smtp.lumen.example:587", "smtp://stores:hunter2@smtp.lumen.example", "holds a user or password"),
         ("smtp://smtp.lumen.example:587", "gopher://x", "is no address that can be tried"),
         ('password = "env:RELAY"', 'password = "hunter2"', "a secret is a reference"),

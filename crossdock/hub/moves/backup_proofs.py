@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from crossdock.core.config import Config
-from crossdock.core.errors import TargetError
+from crossdock.core.errors import ConfigError, CrossdockError, TargetError
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.files import shown
 from crossdock.core.ports import Journal, Progress
@@ -21,6 +21,7 @@ from crossdock.edges.dump import dump_rows, load_dump
 from crossdock.edges.mysql import Endpoint
 from crossdock.edges.restic import Restic
 from crossdock.edges.sealing import unseal
+from crossdock.formats.dump_definers import without_definers
 from crossdock.formats.dump_rows import DumpRows
 from crossdock.hub.moves import backup_places as places
 from crossdock.move import backup
@@ -70,7 +71,12 @@ class Prover:
         """One server's proof."""
         began, made = time.monotonic(), Checked()
         for one in manifest.databases:
-            scratch = self._scratch_for(one.lower_case_table_names)
+            try:
+                scratch = self._scratch_for(one.lower_case_table_names)
+            except CrossdockError as error:
+                # Nothing is said about the repository.
+                made.findings.append(_unproved(f"{manifest.server}: database {one.name}", error))
+                continue
             self._check_database(manifest.server, one, scratch.database(one.name), made)
         self._check_files(manifest, made)
         made.seconds = round(time.monotonic() - began, 3)
@@ -98,9 +104,9 @@ class Prover:
         try:
             stream = self.repository.read(one.snapshot, one.file)
             try:
-                load_dump(endpoint, self._counted(came, stream, one.name))
+                load_dump(endpoint, without_definers(self._counted(came, stream, one.name)))
             except TargetError as error:
-                made.findings.append(Finding("backup.unproved", Level.FAIL, place, error.what, error.way_out))
+                made.findings.append(_unproved(place, error))
                 return
             if came.sha256 != one.sha256:
                 text = "the dump that came back is not the one that was stored"
@@ -164,7 +170,14 @@ class Prover:
         if _sha256(path) != manifest.configuration:
             made.findings.append(_damage(place, "it is not what was stored"))
             return
-        unseal(path.read_bytes(), places.seal_key(self.config))
+        try:
+            unseal(path.read_bytes(), places.seal_key(self.config))
+        except ConfigError as error:
+            made.findings.append(_unproved(place, error))
+
+
+def _unproved(place: str, error: CrossdockError) -> Finding:
+    return Finding("backup.unproved", Level.FAIL, place, error.what, error.way_out)
 
 
 def _damage(place: str, text: str) -> Finding:

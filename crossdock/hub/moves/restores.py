@@ -25,6 +25,7 @@ from crossdock.edges.restic import Restic
 from crossdock.edges.scratch_database import refuse_full
 from crossdock.edges.sealing import unseal
 from crossdock.edges.server_settings import unbundle
+from crossdock.formats.dump_definers import without_definers
 from crossdock.formats.dump_rows import DumpRows
 from crossdock.hub.moves import backup_places as places
 from crossdock.hub.moves.backups import Backups
@@ -56,7 +57,11 @@ class Restored:
 
 def parse_database(url: str, password: str) -> Endpoint:
     """An address of a database as people write it; `password` is a reference, or empty. Errors: ConfigError."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 3306
+    except ValueError as error:
+        raise ConfigError(f"this is no database's address: {error}", way_out=_DATABASE) from None
     name = unquote(parts.path.removeprefix("/"))
     if parts.scheme not in ("mysql", "mariadb") or not name or "/" in name or not parts.username:
         raise ConfigError("this is no database's address", where=url.partition("@")[2] or url, way_out=_DATABASE)
@@ -65,7 +70,7 @@ def parse_database(url: str, password: str) -> Endpoint:
         raise ConfigError("a password may not stand in an argument, which others can see", way_out=way_out)
     socket = parse_qs(parts.query).get("socket", [None])[0]
     secret = Masked(SecretRef(password).reveal()) if password else Masked("")
-    host, port = parts.hostname or "127.0.0.1", parts.port or 3306
+    host = parts.hostname or "127.0.0.1"
     return Endpoint("restore", name, unquote(parts.username), secret, host, port, socket)
 
 
@@ -82,6 +87,8 @@ class Restores:
         Errors: TargetError (not empty, full, can't be loaded), CrossdockError (damaged), SourceError (no backup)."""
         began = time.monotonic()
         _refuse_used(folder)
+        # Before hours are spent: without it there is no whole restore.
+        places.seal_key(self.config)
         if database is not None:
             refuse_full(database)
         backups = Backups(self.config, self.journal, self.progress)
@@ -174,7 +181,7 @@ class Restores:
                     self.progress.advance(one.name, rows=0, bytes_=len(piece))
 
         try:
-            load_dump(database, pieces())
+            load_dump(database, without_definers(pieces()))
         finally:
             self.progress.finish()
 
