@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from screens import PASSWORD, account, fill
+from screens import PASSWORD, Silent, account, fill
 
 from crossdock.core.evidence import Finding, Level
 from crossdock.hub.accounts.rules import ANYBODY, EVIDENCE, PROJECT, WORK, Role
@@ -323,14 +323,6 @@ def test_a_run_is_followed_until_it_ends(screens: Hub) -> None:
     for path in ("/", "/runs", f"/runs/{journal.run}"):
         assert client.get(path, headers=poll).headers["HX-Refresh"] == "true", path
         assert "hx-get" not in text(client.get(path)), path
-
-
-class Silent:
-    def start(self, stage: str, *, rows: int, bytes_: int, noun: str = "rows") -> None: ...
-
-    def advance(self, place: str, *, rows: int, bytes_: int) -> None: ...
-
-    def finish(self) -> None: ...
 
 
 def test_milestones(screens: Hub) -> None:
