@@ -389,7 +389,8 @@ def test_documents_have_safe_names_and_no_rights(screens: Hub, state: Path) -> N
     policy = report.headers["Content-Security-Policy"]
     assert "sandbox" in policy
     assert "script" not in policy
-    assert client.get("/documents/report-staging.pdf").headers["Content-Type"] == "application/pdf"
+    pdf = client.get("/documents/report-staging.pdf").headers
+    assert (pdf["Content-Type"], pdf["Content-Disposition"].split(";")[0]) == ("application/pdf", "attachment")
     picture = client.get("/documents/screenshots/north/home-390.png")
     assert (picture.content, picture.headers["Content-Type"]) == (b"\x89PNG", "image/png")
     for name in (
