@@ -6,6 +6,7 @@ import errno
 import multiprocessing
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ def serve(state: Path, config: Path, listen: Listen, ready: Callable[[], None]) 
     if listen.host in _ANY and not listen.url:
         way_out = "say by which address people reach it: --url http://hub.example.com:8000"
         raise ConfigError("every address of this machine, but no name to answer to", where="--host", way_out=way_out)
+    _refuse_bad_certificate(listen)
     _refuse_taken(listen)
     os.environ |= {
         "CROSSDOCK_STATE": str(state),
@@ -99,6 +101,16 @@ def serve(state: Path, config: Path, listen: Listen, ready: Callable[[], None]) 
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _refuse_bad_certificate(listen: Listen) -> None:
+    if listen.certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(listen.certificate, listen.key)
+    except OSError as error:  # ssl.SSLError is one
+        way_out = "a certificate and its own key, both PEM, the key without a password"
+        raise ConfigError(f"can't be used: {error}", where=str(listen.certificate), way_out=way_out) from None
 
 
 def _refuse_taken(listen: Listen) -> None:

@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from screens import PASSWORD, Silent, account, fill, write_project
 
 from crossdock.core.errors import LockedError
-from crossdock.hub.boot import Hub, booted
+from crossdock.hub.boot import Hub, boot_screens, booted
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
@@ -132,3 +133,30 @@ def test_one_run_at_a_time_and_none_after_a_kill(hub: Hub, tmp_path: Path) -> No
     with hub.running("copy"):
         pass
     assert [run.state for run in hub.runs()] == ["interrupted", "done"]
+
+
+def test_screens_and_progress(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSDOCK_DATABASE_URL", url)
+    state = tmp_path / "state"
+    hub = boot_screens(state)
+    from django.db import connections  # noqa: PLC0415 - Django is set up by the boot
+    from django.test import Client, override_settings  # noqa: PLC0415
+
+    fill(hub, state)
+    account("operator", "ada@example.com")
+    quick = ["screens.QuickHasher"]
+    with override_settings(CONFIG=str(write_project(tmp_path)), ALLOWED_HOSTS=["testserver"], PASSWORD_HASHERS=quick):
+        client = Client()
+        form = {"email": "ada@example.com", "password": "wrong"}
+        assert client.post("/sign-in", form).status_code == 401
+        assert client.post("/sign-in", form | {"password": PASSWORD}).status_code == 302
+        with hub.running("files", subject="staging") as journal:
+            progress = hub.watched(journal, Silent())
+            progress.start("files staging", rows=10, bytes_=0, noun="files")
+            progress.advance("a", rows=10, bytes_=5)
+            progress.finish()
+            assert "10 files" in client.get("/runs", headers={"HX-Request": "true"}).content.decode()
+        for path in ("/", "/milestones", "/runs", "/findings?code=url&text=THING", "/evidence"):
+            assert client.get(path).status_code == 200, path
+        assert "8 of 12" in client.get("/findings?code=url&place=WP_").content.decode()
+    connections.close_all()

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from screens import PASSWORD, account, fill
+from screens import PASSWORD, Silent, account, fill
 
 from crossdock.core.evidence import Finding, Level
 from crossdock.hub.accounts.rules import ANYBODY, EVIDENCE, PROJECT, WORK, Role
@@ -325,14 +325,6 @@ def test_a_run_is_followed_until_it_ends(screens: Hub) -> None:
         assert "hx-get" not in text(client.get(path)), path
 
 
-class Silent:
-    def start(self, stage: str, *, rows: int, bytes_: int, noun: str = "rows") -> None: ...
-
-    def advance(self, place: str, *, rows: int, bytes_: int) -> None: ...
-
-    def finish(self) -> None: ...
-
-
 def test_milestones(screens: Hub) -> None:
     screens.note("plan", "milestone", "workflow.workshop", {"done": True, "by": "Ada <b>", "note": "minutes"})
     page = text(signed_in(Role.CLIENT_OWNER).get("/milestones"))
@@ -397,7 +389,8 @@ def test_documents_have_safe_names_and_no_rights(screens: Hub, state: Path) -> N
     policy = report.headers["Content-Security-Policy"]
     assert "sandbox" in policy
     assert "script" not in policy
-    assert client.get("/documents/report-staging.pdf").headers["Content-Type"] == "application/pdf"
+    pdf = client.get("/documents/report-staging.pdf").headers
+    assert (pdf["Content-Type"], pdf["Content-Disposition"].split(";")[0]) == ("application/pdf", "attachment")
     picture = client.get("/documents/screenshots/north/home-390.png")
     assert (picture.content, picture.headers["Content-Type"]) == (b"\x89PNG", "image/png")
     for name in (

@@ -129,6 +129,7 @@ def test_behind_a_proxy_with_https(screens: Hub, state: Path) -> None:
         (["--host", "203.0.113.1"], AccessError.exit_code, "can't be listened to"),
         (["--url", "hub.example.com"], ConfigError.exit_code, "is no address of a site"),
         (["--port", "0"], 2, "--port"),
+        (["--certificate", __file__, "--key", __file__], ConfigError.exit_code, "can't be used"),
     ],
 )
 def test_what_can_not_be_served_is_told(tmp_path: Path, options: list[str], code: int, told: str) -> None:

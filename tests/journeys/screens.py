@@ -40,6 +40,16 @@ start = 2027-01-11
 """
 
 
+class Silent:
+    """core.ports.Progress that nobody hears."""
+
+    def start(self, stage: str, *, rows: int, bytes_: int, noun: str = "rows") -> None: ...
+
+    def advance(self, place: str, *, rows: int, bytes_: int) -> None: ...
+
+    def finish(self) -> None: ...
+
+
 class QuickHasher(PBKDF2PasswordHasher):
     """Django's default, in a thousandth of its time; a real server understands it too."""
 

@@ -136,7 +136,9 @@ def _sent(folder: Path, name: str, kind: str) -> HttpResponse:
         raise Http404 from error
     response = HttpResponse(content, content_type=kind)
     response.headers["Content-Security-Policy"] = DOCUMENT_POLICY
-    response.headers["Content-Disposition"] = f'inline; filename="{Path(name).name}"'
+    # Browsers show no PDF in a sandbox.
+    shown = "attachment" if kind == "application/pdf" else "inline"
+    response.headers["Content-Disposition"] = f'{shown}; filename="{Path(name).name}"'
     return response
 
 
