@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from crossdock.cli.backup import print_backups
 from crossdock.cli.bridge import print_harmless
 from crossdock.cli.console import LiveProgress, err, out
 from crossdock.cli.lab import profile_of
@@ -25,8 +27,10 @@ from crossdock.formats.redirect_csv import render_csv
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
 from crossdock.hub.moves.actions import Move
+from crossdock.hub.moves.backups import Backups
 from crossdock.hub.moves.bridges import Bridge, own_redirects
 from crossdock.hub.moves.redirects import Redirects
+from crossdock.hub.moves.report import make as make_report
 from crossdock.lab.lab import Lab
 from crossdock.move import plan as plans
 from crossdock.move.validate import Result
@@ -67,11 +71,7 @@ def demo(
         project = _project(lab, state)
         facts = _moved(lab, project, watch)
         facts["seconds"] = watch.seconds
-        facts["not_real"] = [
-            "the servers: real daemons on loopback, no network between them",
-            "the person who looks at the addresses that were dead at the sources already: the demo declares them gone",
-            *lab.not_real,
-        ]
+        facts["not_real"] = not_real(lab)
         (state / "demo.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         _tell(lab, state, facts)
         _wait(lab, keep)
@@ -84,6 +84,15 @@ def demo(
             lab.down()
     if not facts["proved"]:
         raise typer.Exit(1)
+
+
+def not_real(lab: Lab) -> list[str]:
+    """What a reader of the demo's report must know."""
+    return [
+        "the servers: real daemons on loopback, no network between them",
+        "the person who looks at the addresses that were dead at the sources already: the demo declares them gone",
+        *lab.not_real,
+    ]
 
 
 class Stopwatch:
@@ -128,6 +137,10 @@ def _moved(lab: Lab, project: Config, watch: Stopwatch) -> dict[str, Any]:
             planned = moving.plan(made)
         print_plan(planned)
         plans.refuse_blocked(planned.findings)
+        journal.receipt("demo", project.project.name, {"not_real": not_real(lab)})
+        with watch.stage("backup"):
+            backups = Backups(project, journal, moving.progress).make()
+        print_backups(backups)
         results: dict[str, Result] = {}
         for environment in ("staging", "production"):
             with watch.stage(f"bridge {environment}"):
@@ -147,11 +160,20 @@ def _moved(lab: Lab, project: Config, watch: Stopwatch) -> dict[str, Any]:
                     harmless = _bridge(moving, environment).prove_harmless()
                 print_harmless(harmless)
         found = _altered(lab, moving, planned.plan.network("staging").first_blog, watch)
+        with watch.stage("screenshots production"):
+            album = moving.screenshots("production")
+        with watch.stage("report production"):
+            report = make_report(project, "production", "en", hub, journal, moving.progress)
+        levels = Counter(str(one.level) for one in hub.findings())
     figures = {name: result.figures() for name, result in results.items()}
     chain = hub.chain()
     green = all(result.green for result in results.values())
     return {
-        "proved": green and harmless.proved and bool(found) and chain.holds,
+        "proved": green and harmless.proved and bool(found) and chain.holds and album.green,
+        "backup_proved": all(one.proved for one in backups),
+        "findings": dict(levels),
+        "screenshots": album.figures(),
+        "report": {"html": str(report.html), "pdf": str(report.pdf), "verdict": report.verdict, **report.figures},
         "stores": len(project.stores),
         **{name: sum(one[name] for one in figures.values()) for name in _SUMS},
         **harmless.figures(),
@@ -224,7 +246,9 @@ def _tell(lab: Lab, state: Path, facts: dict[str, Any]) -> None:
     for line in facts["not_real"]:
         out.print(f"  - {line}", markup=False)
     out.print(
-        f"\nLook at\n  {state}/demo.json         all figures\n  {state}/assessment.json   what was found on the servers"
+        f"\nOpen\n  {state}/report-production.html   what happened, for the owner; also as .pdf"
+        f"\n  {state}/assessment.html   what was found on the servers"
+        f"\n\nLook at\n  {state}/demo.json         all figures"
         f"\n  {state}/plan.json         where everything went, and why"
         f"\n  {state}/redirects-production.csv   what became of every address"
     )

@@ -67,7 +67,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-USE_I18N = True  # the report speaks four languages
 
 # What every command needs, and what only the screens do: the difference is 0.1 s of start-up (hub/boot.py).
 COMMAND_APPS = ["crossdock.hub.runs"]
