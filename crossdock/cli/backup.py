@@ -41,7 +41,7 @@ def backup_command(
     """
     project = _project(config, server)
     names = [server] if server else []
-    with booted(project.state) as hub, hub.running("backup", subject=server) as journal:
+    with booted(project.state) as hub, hub.running("backup") as journal:
         backups = Backups(project, journal, LiveProgress())
         made = backups.prove(names) if prove else backups.make(names)
     if as_json:

@@ -7,7 +7,7 @@ import tarfile
 import time
 from collections.abc import Mapping, Sequence
 
-from crossdock.core.ports import Shell
+from crossdock.core.ports import Completed, Shell
 from crossdock.edges.transfer import persist
 
 _COMMANDS = {
@@ -39,15 +39,17 @@ def read_settings(shell: Shell, patterns: Sequence[str] = ()) -> dict[str, bytes
     Errors: AccessError."""
     made: dict[str, bytes] = {}
     for name, command in _COMMANDS.items():
-        script = f"export LC_ALL=C; {{ {command}; }} 2>&1"
-        done = persist(lambda script=script: shell.run(["sh", "-c", script], timeout_seconds=_SECONDS, check=False))  # type: ignore[misc]
+        done = _asked(shell, f"export LC_ALL=C; {{ {command}; }} 2>&1")
         if done.status == 0 and done.stdout:
             made[f"commands/{name}.txt"] = done.stdout
-    wanted = [*_PATTERNS, *patterns]
-    done = persist(lambda: shell.run(["sh", "-c", _TAR, "sh", *wanted], timeout_seconds=_SECONDS, check=False))
-    if done.stdout:
-        made["settings.tar"] = done.stdout
+    if tar := _asked(shell, _TAR, *_PATTERNS, *patterns).stdout:
+        made["settings.tar"] = tar
     return made
+
+
+def _asked(shell: Shell, script: str, *arguments: str) -> Completed:
+    argv = ["sh", "-c", script, "sh", *arguments]
+    return persist(lambda: shell.run(argv, timeout_seconds=_SECONDS, check=False))
 
 
 def bundle(files: Mapping[str, bytes]) -> bytes:

@@ -211,7 +211,6 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
         ("= 4096", "= 0", "files.bandwidth_kib_per_second: input should be greater than or equal to 1"),
         ("must_use", "mu_plugins", "files.mu_plugins: unknown key"),
         ('[project]\nname = "Lumen Outdoor"', 'path = "x"\n[project]\nname = "L"', "path: unknown key"),
-        ("[files]\n", '[backup]\nrepository = "rclone:box:x"\n[files]\n', "backup.repository: rclone: is not known"),
     ],
 )
 def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -219,6 +218,25 @@ def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:
     lines = errors_of(tmp_path, GOOD.replace(old, new))
     assert told in "\n".join(lines)
     assert all("Way out: " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('[backup]\nrepository = "b2:bucket"', "backup.repository: is of no known kind"),
+        ('[backup]\nfolders = { nord = ["/srv"] }', "backup.folders.nord: there is no such server"),
+        ('[backup]\nfolders = { north = ["srv"] }', "is not an absolute path on the server"),
+        ('[backup]\naccess_key = "env:KEY"', "backup.secret_key: is missing"),
+        ('[backup]\npassword = "hunter2"', "backup.password: a secret is a reference"),
+        ("[backup]\nkeep_daily = 0", "backup.keep_daily: input should be greater than or equal to 1"),
+        ('[backup.scratch]\nuser = "x"', "backup.scratch.password: is missing"),
+        ('[aws]\nregion = "eu"\ninstances = { nord = "i-1" }', "aws.instances.nord: there is no such server"),
+    ],
+)
+def test_one_error_of_backups(tmp_path: Path, more: str, told: str) -> None:
+    lines = errors_of(tmp_path, f"{GOOD}\n{more}\n")
+    assert told in "\n".join(lines)
+    assert "hunter2" not in "\n".join(lines)
 
 
 def test_a_missing_environment(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from crossdock.core.config import Config
-from crossdock.core.errors import AccessError
+from crossdock.core.errors import AccessError, ConfigError
 from crossdock.core.secrets import Masked, SecretRef
 from crossdock.edges.ebs import Ebs
 from crossdock.edges.mysql import Endpoint
@@ -23,8 +23,10 @@ def folder(config: Config) -> Path:
     return (config.state / "backup").absolute()
 
 
-def repository(config: Config) -> Restic:
-    """The repository that crossdock.toml names, or ours in the state folder."""
+def repository(config: Config, *, may_make: bool = False) -> Restic:
+    """The repository that crossdock.toml names, or ours in the state folder. `may_make` a password for it.
+
+    Errors: ConfigError when the password can't be found."""
     given = config.backup
     keys = {}
     if given.access_key and given.secret_key:
@@ -38,12 +40,14 @@ def repository(config: Config) -> Restic:
     elif not named.startswith(("sftp:", "s3:", "/")):
         named = str(config.path.parent / Path(named).expanduser())
     ssh_config = str(given.ssh_config) if given.ssh_config else None
-    return Restic(named, _secret(config, given.password, "password"), folder(config) / "cache", keys, ssh_config)
+    return Restic(
+        named, _secret(config, given.password, "password", may_make), folder(config) / "cache", keys, ssh_config
+    )
 
 
-def seal_key(config: Config) -> Masked:
-    """The key of sealed files; made at the first call, unless crossdock.toml names one."""
-    return _secret(config, config.backup.seal_key, "seal-key")
+def seal_key(config: Config, *, may_make: bool = False) -> Masked:
+    """The key of sealed files. `may_make` one, where there is none. Errors: ConfigError when it can't be found."""
+    return _secret(config, config.backup.seal_key, "seal-key", may_make)
 
 
 def places_of_secrets(config: Config) -> dict[str, str]:
@@ -81,8 +85,11 @@ def ebs(config: Config) -> Ebs | None:
     return Ebs(given.region, given.profile, access.reveal() if access else "", secret.reveal() if secret else "")
 
 
-def _secret(config: Config, given: SecretRef | None, name: str) -> Masked:
+def _secret(config: Config, given: SecretRef | None, name: str, may_make: bool) -> Masked:
     path = folder(config) / name
     if given is None and not path.exists():
+        if not may_make:
+            way_out = f"bring the copy back to this place, or name it in [backup] {name.replace('-', '_')}"
+            raise ConfigError(f"the backups' {name} is not here", where=str(path), way_out=way_out)
         bridge_secrets.write_secret(path, make_key())
     return Masked((given or SecretRef(f"file:{path}")).reveal())

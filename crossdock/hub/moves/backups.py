@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,14 @@ class Backups:
 
     def __init__(self, config: Config, journal: Journal, progress: Progress) -> None:
         self.config, self.journal, self.progress = config, journal, progress
-        self.repository = places.repository(config)
         self.repository_id = ""
+        self._repository: Restic | None = None
+
+    @property
+    def repository(self) -> Restic:
+        """The open repository."""
+        assert self._repository is not None  # noqa: S101  each step opens it first
+        return self._repository
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
@@ -96,6 +103,9 @@ class Backups:
                 raise
             except CrossdockError as error:
                 outcome.findings.append(_failed(server.name, error))
+            except OSError as error:
+                told = CrossdockError(f"can't be written: {error.strerror}", where=str(error.filename))
+                outcome.findings.append(_failed(server.name, told))
             outcome.seconds = round(time.monotonic() - began, 3)
             made.append(outcome)
         self._prove(made)
@@ -142,6 +152,7 @@ class Backups:
 
     def _open(self, *, may_make: bool) -> None:
         earlier = [one.data["repository"] for one in self.journal.receipts(STEP)]
+        self._repository = places.repository(self.config, may_make=may_make)
         place = f"repository {self.repository.repository}"
         try:
             self.repository_id = self.repository.id()
@@ -216,7 +227,11 @@ class Backups:
         self._keep_findings(outcome)
 
     def _keep_findings(self, outcome: Outcome) -> None:
-        for one in outcome.findings:
+        found = list(outcome.findings)
+        if outcome.proved and outcome.manifest is not None:
+            text = f"its backup of {outcome.manifest.began} is proved: {outcome.manifest.rows} rows came back"
+            found.append(Finding("backup.proved", Level.INFO, outcome.server, text))
+        for one in found:
             self.journal.finding(one, step=f"{STEP} {outcome.server}")
 
     def _let_go(self, outcome: Outcome) -> None:
@@ -283,10 +298,7 @@ class _ServerBackup:
     def _store_databases(self, host: SshHost, wordpress: WordPressFacts, endpoint: Endpoint) -> None:
         own = with_socket(host, account(self.server.database, wordpress))
         for name in (own.database, *self.config.backup.databases.get(self.server.name, ())):
-            facts = over(
-                replace(endpoint, database=name).open_source,
-                lambda session, name=name: backup.read_database(session, name),  # type: ignore[misc]
-            )
+            facts = over(replace(endpoint, database=name).open_source, partial(backup.read_database, name=name))
             self.outcome.findings += backup.told_of(self.server.name, facts)
             self.manifest.databases.append(self._store_database(RemoteDump(host, own), facts))
 
@@ -334,7 +346,7 @@ class _ServerBackup:
         names = list(dict.fromkeys([*(path.decode("utf-8", "surrogateescape") for path in pulled.secrets), above]))
         for name in names:
             settings |= self._secret_file(host, name)
-        sealed = seal(bundle(settings), places.seal_key(self.config))
+        sealed = seal(bundle(settings), places.seal_key(self.config, may_make=True))
         (self.spool.root / backup.CONFIGURATION).write_bytes(sealed)
         self.manifest.sealed = [name for name in names if f"files{name}" in settings]
         self.manifest.configuration = hashlib.sha256(sealed).hexdigest()

@@ -87,6 +87,8 @@ class Restores:
         Errors: TargetError (not empty, full, can't be loaded), CrossdockError (damaged), SourceError (no backup)."""
         began = time.monotonic()
         _refuse_used(folder)
+        # Before hours are spent: without it there is no whole restore.
+        places.seal_key(self.config)
         if database is not None:
             refuse_full(database)
         backups = Backups(self.config, self.journal, self.progress)
