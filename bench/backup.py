@@ -163,8 +163,9 @@ def _stage(rows: int, files_mib: int) -> Iterator[Stage]:
             with database.connect("shop") as connection, connection.cursor() as cursor:
                 cursor.execute("CREATE TABLE post (id int PRIMARY KEY, title varchar(200), body text, n double)")
                 cursor.execute(
-                    "INSERT INTO post SELECT seq, MD5(seq), CONCAT(SHA2(seq, 512), ' it''s a line\\n', MD5(-seq)), "
-                    f"seq / 7 FROM seq_1_to_{rows}"
+                    "INSERT INTO post SELECT seq, MD5(seq), "
+                    "CONCAT(SHA2(seq, 512), ' it''s a line\\n', MD5(-seq)), seq / 7 "
+                    f"FROM seq_1_to_{rows}"
                 )
             yield Stage(folder, host, DatabaseAccount("shop", "bench", Masked(_PASSWORD), server.address), source)
 

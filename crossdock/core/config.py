@@ -530,11 +530,10 @@ def _problems_of_backups(raw: Raw, servers: list[str]) -> Iterator[Problem]:
             if name not in servers:
                 yield Problem(f"{table}.{key}.{name}", "there is no such server", _did_you_mean(name, servers))
     backup = raw.get("backup")
-    named = backup.get("repository") if isinstance(backup, dict) else None
-    if isinstance(named, str) and re.match(r"(?!sftp:|s3:)\w+:", named):
-        yield Problem(
-            "backup.repository", "is of no known kind", 'a folder, "sftp:host:/path" or "s3:https://host/bucket"'
-        )
+    place = backup.get("repository") if isinstance(backup, dict) else None
+    if isinstance(place, str) and (kind := re.match(r"(?!sftp:|s3:)[A-Za-z0-9]{2,}:", place)):
+        # restic knows more of them. As the name of a folder, one would keep on this machine what was to leave it.
+        yield Problem("backup.repository", f"{kind[0]} is not known", 'a folder, "sftp:host:/path" or "s3:..."')
     for given, missing in (("access_key", "secret_key"), ("secret_key", "access_key")):
         if isinstance(backup, dict) and given in backup and missing not in backup:
             yield Problem(f"backup.{missing}", f"is missing, though there is {given}", "give both, or neither")

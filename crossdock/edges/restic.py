@@ -88,6 +88,9 @@ class Restic:
         """Reads `subset` of the data (`100%`, `5%`) and all of the structure; what is damaged, in restic's words, or
         empty. Errors: AccessError, LockedError."""
         wanted = ["--read-data"] if subset == "100%" else [f"--read-data-subset={subset}"]
+        return self._unlocked(lambda: self._check(wanted))
+
+    def _check(self, wanted: Sequence[str]) -> str:
         with tempfile.TemporaryFile() as told:
             process = self._start(["check", *wanted], stdout=told, stderr=subprocess.STDOUT)
             status = process.wait()

@@ -211,6 +211,7 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
         ("= 4096", "= 0", "files.bandwidth_kib_per_second: input should be greater than or equal to 1"),
         ("must_use", "mu_plugins", "files.mu_plugins: unknown key"),
         ('[project]\nname = "Lumen Outdoor"', 'path = "x"\n[project]\nname = "L"', "path: unknown key"),
+        ("[files]\n", '[backup]\nrepository = "rclone:box:x"\n[files]\n', "backup.repository: rclone: is not known"),
     ],
 )
 def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -223,7 +224,7 @@ def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ('[backup]\nrepository = "b2:bucket"', "backup.repository: is of no known kind"),
+        ('[backup]\nrepository = "b2:bucket"', "backup.repository: b2: is not known"),
         ('[backup]\nfolders = { nord = ["/srv"] }', "backup.folders.nord: there is no such server"),
         ('[backup]\nfolders = { north = ["srv"] }', "is not an absolute path on the server"),
         ('[backup]\naccess_key = "env:KEY"', "backup.secret_key: is missing"),
