@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -225,13 +226,15 @@ class Restic:
         return once() if argv[0] in ("cat", "init", "unlock") else self._unlocked(once)
 
     def _unlocked(self, act: Callable[[], T]) -> T:
-        """Once more after stale locks are gone: those of processes that died here, or have not stirred for 30
-        minutes. restic itself knows which."""
-        try:
-            return act()
-        except LockedError:
-            self._run(["unlock"])
-            return act()
+        """Again after stale locks are gone: those of processes that died here, or have not stirred for 30 minutes.
+        restic itself knows which; it takes one that has just died for alive until its parent has noticed."""
+        for pause_seconds in (0.0, 2.0):
+            try:
+                return act()
+            except LockedError:
+                time.sleep(pause_seconds)
+                self._run(["unlock"])
+        return act()
 
     def _start(
         self,

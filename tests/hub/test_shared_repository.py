@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from crossdock.core.config import load
-from crossdock.core.secrets import Masked
 from crossdock.edges.sealing import seal
 from crossdock.edges.server_settings import bundle
 from crossdock.hub.boot import booted
@@ -39,10 +38,10 @@ def test_damage_that_one_proof_finds_withdraws_the_others(tmp_path: Path) -> Non
     config = load(path)
     with booted(config.state) as hub, hub.running("backup", subject="") as journal:
         backups = Backups(config, journal, Quiet())
-        restic = backup_places.repository(config)
+        restic = backup_places.repository(config, may_make=True)
         began = "2026-11-25T12:00:00+00:00"
         data = {"run": "r", "began": began, "repository": restic.init(), "proved": True, "check": True}
-        sealed = seal(bundle({}), Masked(backup_places.seal_key(config)))
+        sealed = seal(bundle({}), backup_places.seal_key(config, may_make=True))
         folder = tmp_path / "spool"
         (folder / "files").mkdir(parents=True)
         (folder / CONFIGURATION).write_bytes(sealed)

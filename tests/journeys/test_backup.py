@@ -162,6 +162,14 @@ def test_one_flipped_byte_is_found_and_shuts_the_gate(north: on.Project, first: 
         assert "its newest proof is red" in done.stderr
     code, made = backed_up(north, "--prove")
     assert (code, made["findings_fail"]) == (0, [])
+    # Nor may the green proof from before stand when not even the manifest comes back.
+    lost = (stored(north) / "repository/data").rename(stored(north) / "repository/lost")
+    try:
+        assert backed_up(north, "--prove")[1]["findings_fail"] == ["backup.damaged"]
+        assert "newest proof is red" in north.run("bridge", "install", "staging").stderr
+    finally:
+        lost.rename(stored(north) / "repository/data")
+    assert backed_up(north, "--prove")[0] == 0
 
 
 @contextmanager

@@ -123,8 +123,15 @@ class Backups:
             try:
                 outcome.manifest = self.newest(server.name)
                 outcome.findings += backup.still_missing(outcome.manifest)
+            except SourceError as error:
+                outcome.findings.append(_failed(server.name, error))
+            except LockedError:
+                raise
             except CrossdockError as error:
                 outcome.findings.append(_damaged(server.name, error))
+                # Not even its manifest comes back: whatever was proved before does for no gate any more.
+                red = {"run": "", "began": "", "repository": self.repository_id, "proved": False, "check": False}
+                self.journal.receipt(PROOF, server.name, red)
             made.append(outcome)
         self._prove(made)
         return made
