@@ -270,7 +270,8 @@ class Camera:
     def _stop(self) -> None:
         browser, playwright, self._browser, self._playwright = self._browser, self._playwright, None, None
         for end in (browser.close if browser else None, playwright.stop if playwright else None):
-            with suppress(Error):
+            # Whatever a dead one says: it goes.
+            with suppress(Exception):
                 if end:
                     end()
 
@@ -289,7 +290,8 @@ def _hang_up(line: WebSocketRoute) -> None:
 
 
 def _has_crashed(error: Error) -> bool:
-    return "crashed" in error.message.lower() or "has been closed" in error.message
+    told = error.message.lower()
+    return "crashed" in told or "has been closed" in told or "connection closed" in told
 
 
 def _refused(url: str, error: Error, before: str = "") -> CrossdockError:
