@@ -37,6 +37,7 @@ from crossdock.move.validate import Result
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(redirects_app, name="redirects")
 app.command("screenshots")(report.screenshots_command)
+app.command("report")(report.report_command)
 
 
 _STEPS = ("copy", "files", "validate")

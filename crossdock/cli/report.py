@@ -22,6 +22,8 @@ from crossdock.core.errors import ConfigError
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
 from crossdock.hub.moves.actions import Move
+from crossdock.hub.moves.report import make
+from crossdock.hub.moves.report_words import LANGUAGES
 
 InEnvironment = Annotated[str, typer.Option("--in", metavar="ENV", help="staging or production")]
 
@@ -54,6 +56,28 @@ def screenshots_command(
         out.print(f"\n{album.figures()['pictures']} pictures in {album.folder}", markup=False)
     if not album.green:
         raise typer.Exit(RED)
+
+
+def report_command(
+    in_: InEnvironment,
+    config: ConfigFile = DEFAULT_CONFIG,
+    language: Annotated[str, typer.Option("--language", metavar="LANG", help=f"One of {', '.join(LANGUAGES)}.")] = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Write the report of one environment, as a web page and as a PDF, from receipts and findings alone.
+
+    Reaches no server. Refuses evidence that was changed, and pictures that are not those which were taken.
+
+    Example: crossdock move report --in production --language de -c lumen/crossdock.toml
+    """
+    project = _project(config, in_)
+    with booted(project.state) as hub, hub.running("report", subject=in_) as journal:
+        made = make(project, in_, language, hub, journal, LiveProgress())
+    if as_json:
+        print_json({"verdict": made.verdict, "html": str(made.html), "pdf": str(made.pdf), **made.figures})
+        return
+    out.print(f"{in_}: {made.verdict}; {made.figures['pages']} pages, {made.figures['findings']:,} findings")
+    out.print(f"{made.html}\n{made.pdf}", markup=False)
 
 
 def _project(config: ConfigFile, environment: str) -> Config:

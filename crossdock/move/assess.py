@@ -61,7 +61,8 @@ class _Decisions:
             wrong = f'decision "{key}" says {given.choice}; possible: {", ".join(choices)}'
             return "", [Finding("decision.invalid", Level.BLOCK, place, wrong, way_out)]
         told = f"decided: {given.choice}, by {given.by or 'nobody named'} ({given.reason or 'no reason given'})"
-        return given.choice, [Finding(code, Level.INFO, place, f"{text}; {told}", data={"decision": key})]
+        data = {"decision": key, "choice": given.choice, "by": given.by, "reason": given.reason}
+        return given.choice, [Finding(code, Level.INFO, place, f"{text}; {told}", data=data)]
 
     def is_given(self, key: str) -> bool:
         return key in self._given

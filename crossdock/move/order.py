@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from crossdock.core.ports import PoolFactory
 from crossdock.core.tables import Table
@@ -42,7 +43,24 @@ class Order:
         for facts in self.facts:
             yield from self.plan.carried(facts.server)
 
+    def places(self) -> dict[str, Any]:
+        """Versions of both sides and the stores' addresses, for a receipt."""
+        sites = self.plan.sites(self.environment)
+        return {
+            "servers": {one.server: _versions(one) for one in self.facts},
+            "target": _versions(self.target_facts),
+            "stores": {
+                store.store: {"server": site.server, "source": store.source_urls[0], "target": store.target_url}
+                for site in sites
+                for store in site.stores
+            },
+        }
+
     def is_shared(self, server: str, table: str) -> bool:
         """Whether a table is one that all stores share (people)."""
         found = self.plan.site(server, self.environment).destination(table)
         return found is not None and found.scope is Scope.PEOPLE
+
+
+def _versions(facts: SourceFacts | TargetFacts) -> dict[str, str]:
+    return {"wordpress": facts.installation.wp_version, "database": facts.mysql.version}

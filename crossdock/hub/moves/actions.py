@@ -140,6 +140,7 @@ class Move:
             result.findings += told
         data = {"plan": order.plan.digest, "green": result.green, **result.figures()}
         data["findings"] = digest_of([one.as_json() for one in result.findings])
+        data["places"] = order.places()
         self.journal.receipt("validate", environment, data)
         return result
 

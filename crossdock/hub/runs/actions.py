@@ -203,6 +203,11 @@ def findings(step: str = "", *, subject: str | None = None) -> list[evidence.Fin
     return [row.as_evidence() for row in rows]
 
 
+def told() -> list[tuple[str, str, evidence.Finding]]:
+    """Findings that stand, oldest first: the step that found it, its run, the finding."""
+    return [(row.step, row.run_id, row.as_evidence()) for row in models.Finding.objects.standing()]
+
+
 def chain(expected_head: str = "") -> rules.Chain:
     """Checks every receipt. Never raises for a bad chain: the answer says what is wrong with it."""
     found: list[evidence.Receipt] = []
