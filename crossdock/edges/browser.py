@@ -120,11 +120,14 @@ class Shot:
 class Camera:
     """A browser of one side, in a thread of its own; started when it is first needed, and once more when it dies.
 
-    `moment` is what every page takes for now; a page may take `settle_seconds` to come to rest.
+    `moment` is what every page takes for now; a page may take `settle_seconds` to come to rest. `hidden`: what is left
+    out of the pictures, as a CSS selector.
     """
 
-    def __init__(self, reach: Reach, moment: datetime, *, settle_seconds: float = 20, most_height: int = 8000) -> None:
-        self.reach, self.moment, self.most_height = reach, moment, most_height
+    def __init__(
+        self, reach: Reach, moment: datetime, *, settle_seconds: float = 20, most_height: int = 8000, hidden: str = ""
+    ) -> None:
+        self.reach, self.moment, self.most_height, self.hidden = reach, moment, most_height, hidden
         self.settle_seconds = settle_seconds
         self.version = ""
         # Playwright's loop may not run in a thread that talks to Django's database.
@@ -183,6 +186,7 @@ class Camera:
             animations="disabled",
             caret="hide",
             scale="css",
+            style=f"{self.hidden} {{ display: none !important; }}" if self.hidden else "",
         )
         status = answer.status if answer else 0
         return Shot(png, int(facts["height"]), status, unsettled, dict(blocked), int(facts["broken"]))

@@ -24,7 +24,7 @@ from crossdock.wordpress.people import Directory, Placement, login_key, place
 from crossdock.wordpress.sitemap import SiteMap, StoreMap
 
 LEFT_BEHIND = (
-    ("options: _transient_*, _site_transient_*, rewrite_rules", "the target makes them again"),
+    ("options: _transient_*, _site_transient_*, rewrite_rules, category trees", "the target makes them again"),
     ("usermeta: session_tokens", "people sign in again"),
     ("users merged into an earlier store's account", "their other rows are carried under that account"),
     ("network registers of a source multisite (blogs, site, sitemeta, signups)", "written anew for the target network"),

@@ -120,7 +120,7 @@ USED_BY_KEYS = frozenset({b"_used_by"})
 HELD_BY_PREFIX = b"_maybe_used_by_"
 
 # Options that the target makes again by itself.
-REBUILT_OPTIONS = frozenset({b"rewrite_rules"})
+REBUILT_OPTIONS = frozenset({b"rewrite_rules", b"category_children", b"product_cat_children"})
 REBUILT_OPTION_PREFIXES = (b"_transient_", b"_site_transient_")
 # A taxonomy's tree (category_children), which WordPress keeps once a page needs it: carried where it is there, and no
 # surprise at the target where it was not.

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def make(config: Config, environment: str, language: str, hub: Hub, journal: Jou
         known = ", ".join(report_words.LANGUAGES)
         raise ConfigError(f"no words in {language}", where="--language", way_out=f"one of: {known}")
     report = _evidence(config, environment, hub)
-    shots = list(_shots(report, screenshots.folder(config, environment), progress))
+    with translation.override(language):
+        shots = list(_shots(report, screenshots.folder(config, environment), progress))
     html = render(report, shots, language, timestamp(datetime.now(UTC)))
     pdf, pages = render_pdf(html)
     files = {end: config.state / f"report-{environment}.{end}" for end in ("html", "pdf")}
@@ -129,7 +131,10 @@ def _context(report: Report, shots: Sequence[dict[str, Any]], language: str, mad
         "by_level": [
             (str(level), some) for level in Level if (some := [one for one in groups if one["level"] == str(level)])
         ],
-        "shots": shots,
+        "views": [
+            {"store": key[0], "page": key[1], "shots": list(some)}
+            for key, some in groupby(shots, lambda one: (one["seen"].store, one["seen"].page))
+        ],
         "versions": versions,
         "first_at": report_words.day(report.first_at),
         "last_at": report_words.day(report.last_at),
@@ -192,13 +197,15 @@ def _shots(report: Report, folder: Path, progress: Progress) -> Iterator[dict[st
     progress.start(f"report {report.environment}", rows=len(report.seen), bytes_=0, noun="pages")
     try:
         for one in report.seen:
+            pictures = list(_pictures(one, folder))
             yield {
                 "seen": one,
                 "kind": "phone" if one.width < 600 else "desk",
                 "differs": one.different_percent > limit or bool(one.failed),
-                "different": one.different_percent,
-                "masked": one.masked_percent,
-                "pictures": list(_pictures(one, folder)),
+                "different": report_words.percent(one.different_percent),
+                "masked": report_words.percent(one.masked_percent),
+                "pictures": pictures,
+                "whole": max((picture["whole"] for picture in pictures), default=0),
                 "problems": [*one.unsettled.items(), *one.failed.items()],
             }
             progress.advance(one.place, rows=1, bytes_=0)
@@ -220,8 +227,8 @@ def _pictures(seen: Seen, folder: Path) -> Iterator[dict[str, Any]]:
             "data": f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}",
             "width": width,
             "height": height,
-            "cut": height * kept.width < kept.height * width - width,
-            "whole": kept.height,
+            # Where only its upper part is shown: the whole picture's height.
+            "whole": kept.height if height * kept.width < kept.height * width - width else 0,
         }
 
 

@@ -28,6 +28,8 @@ from crossdock.move.site_facts import ask_site
 from crossdock.move.validate import placed_people
 
 INDEX = "index.json"
+# The bridge says on each page of staging what it is: no part of the store.
+_BANNER = "#crossdock-staging"
 
 
 @dataclass
@@ -134,9 +136,14 @@ class _Studio:
 
     def __init__(self, config: Config, order: Order, moment: datetime) -> None:
         settings = config.policies.screenshots
-        options = {"settle_seconds": settings.settle_seconds, "most_height": settings.most_height}
         reaches = {"source": _sources(config, order), "target": _target(config, order)}
-        self._cameras = {side: Camera(reaches[side], moment, **options) for side in SIDES}
+        self._cameras = {
+            side: Camera(
+                reaches[side], moment, settle_seconds=settings.settle_seconds, most_height=settings.most_height,
+                hidden=_BANNER,
+            )
+            for side in SIDES
+        }  # fmt: skip
         self._name, self._stack = order.environment, ExitStack()
 
     def __enter__(self) -> _Studio:
