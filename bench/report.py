@@ -3,8 +3,8 @@
     python bench/report.py [--runs 3] [--json out.json]
 
 Writes the evidence of a move that was never made into a hub of its own and runs `crossdock move report` on it, in a
-process of its own each time; medians, peak memory of that process, and the sizes of both files. Its peer is the same PDF
-printed by Chromium from the same HTML, in the same run.
+process of its own each time; medians, peak memory of that process, and the sizes of both files. Its peer is the same
+PDF printed by Chromium from the same HTML, in the same run.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ def differing(one: Pixels, other: Pixels) -> Mask:
 
 
 def _band(one: Pixels, other: Pixels) -> Mask:
-    # Most pixels are the very same: only the others are worth a colour's distance. One channel after the other, as numpy
-    # is five times slower along an axis of three.
+    # Most pixels are the very same: only the others are worth a colour's distance. One channel after the other: numpy is
+    # five times slower along an axis of three.
     unlike = one != other
     found: Mask = (
         unlike[..., 0] | unlike[..., 1] | unlike[..., 2] if unlike.any() else np.zeros(one.shape[:2], np.bool_)
