@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import watch
-from report_evidence import ENVIRONMENT, write_findings, write_move, write_pictures, write_plan
+from report_data import ENVIRONMENT, write_findings, write_move, write_pictures, write_plan
 from rich.console import Console
 from rich.table import Table
 

@@ -1,16 +1,17 @@
-"""Chromium takes pictures of pages that behave badly; nothing foreign hears of it."""
+"""Chromium against pages that move, hang, call strangers, are too high, or kill it."""
 
 from __future__ import annotations
 
+import http.server
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -18,218 +19,209 @@ import pytest
 
 from crossdock.core.errors import CrossdockError
 from crossdock.core.secrets import Masked
-from crossdock.edges import pictures
-from crossdock.edges.browser import Camera, Reach
+from crossdock.edges import pictures as files
+from crossdock.edges.browser import Camera, Reach, Shot
+from crossdock.move import pictures
 
-HOST = "www.north.example"
+HOST = "shop.example"
 MOMENT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 PAGES = {
-    "/calm": "<h1>Calm</h1><p id=t></p><script>document.getElementById('t').textContent = Date.now()</script>",
-    "/restless": "<div id=a>0</div><script>let n = 0; (function again() { document.getElementById('a').style.height ="
-    " (++n % 50) + 'px'; document.getElementById('a').textContent = n; setTimeout(again, 20) })()</script>",
-    "/hanging": "<p>text</p><img src=/hang.png>",
-    "/tall": "<div style='height:30000px;background:linear-gradient(red,blue)'></div>",
-    "/broken": "<img src=/no-such.png width=100 height=100><p>text</p>",
-    "/lazy": "<div style='height:5000px'></div><img loading=lazy src=/pixel.png width=200 height=200>",
-    "/moving": "<style>@keyframes turn { to { margin-left: 300px; background: red } }"
-    "div { width: 40px; height: 40px; background: blue; animation: turn .2s infinite alternate }</style><div></div>",
-    "/posting": "<p>text</p><script>fetch('/write', { method: 'POST', body: 'x' });"
-    "navigator.sendBeacon('/write', 'y')</script>",
-    "/wide": "<div style='width:3000px;height:50px;background:green'></div>",
+    "/plain": "<h1>A shop</h1><img src=/dot.png width=50 height=50>",
+    "/moving": "<style>@keyframes a{to{margin-left:500px}}div{width:90px;height:90px;background:red;"
+    "animation:a 1s infinite}</style><div></div><p id=t></p>"
+    "<script>t.textContent=Date.now()+' '+Math.random()</script>",
+    "/high": "<div style='height:30000px;background:linear-gradient(red,blue)'></div>",
+    "/lazy": "<div style='height:3000px'></div><img loading=lazy src=/dot.png width=50 height=50>",
+    "/broken": "<img src=/nothing.png width=50 height=50><p>still here</p>",
+    "/calling": "<img src=http://tracker.example/dot.png><script src=//cdn.example/a.js></script>"
+    "<script>new WebSocket('ws://live.example/');fetch('http://169.254.169.254/latest/').catch(()=>0)</script>ok",
+    "/restless": "<script>setInterval(()=>fetch('/dot.png?'+Math.random()),100)</script>ok",
+    "/stuck": "<script>onload=()=>{for(;;);}</script>ok",
+    "/banner": "<style>body{margin:0}</style><div id=b style='height:90px;background:red'></div>",
 }
-PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc0000003010100c9fe92ef"
-    "0000000049454e44ae426082"
-)  # one red pixel
+DOT = files.png(np.zeros((1, 1, 3), dtype=np.uint8))
 
 
-class Site:
-    """A web server of pages that behave badly. `asked`: method, host and path of each request."""
+@dataclass
+class Shop:
+    port: int
+    asked: list[str] = field(default_factory=list)
 
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str, str]] = []
-        self.pages = dict(PAGES)
-        self.login = False
-        site = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                site.asked.append((self.command, self.headers["Host"], self.path))
-                with suppress(OSError):
-                    self.answer()
+class Handler(http.server.BaseHTTPRequestHandler):
+    shop: Shop
 
-            do_POST = do_GET
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        self.shop.asked.append(f"{self.headers['Host']}{path}")
+        if path == "/closed" and self.headers.get("Authorization") != "Basic c3RhZ2luZzpzZWNyZXQ=":
+            self._answer(401, b"login", "text/html", {"WWW-Authenticate": "Basic realm=x"})
+        elif path == "/dot.png":
+            self._answer(200, DOT, "image/png")
+        elif path in PAGES or path == "/closed":
+            self._answer(200, f"<!doctype html>{PAGES.get(path, 'let in')}".encode(), "text/html; charset=utf-8")
+        else:
+            self._answer(404, b"none", "text/html")
 
-            def answer(self) -> None:
-                if self.path == "/hang.png":
-                    time.sleep(8)
-                    return
-                if site.login and self.headers.get("Authorization") != "Basic c3RhZ2luZzpzZWNyZXQ=":
-                    self.send_response(401)
-                    self.send_header("WWW-Authenticate", 'Basic realm="staging"')
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                    return
-                page = site.pages.get(self.path)
-                body = PIXEL if self.path == "/pixel.png" else f"<!DOCTYPE html><body>{page}</body>".encode()
-                self.send_response(200 if page is not None or self.path == "/pixel.png" else 404)
-                self.send_header("Content-Type", "image/png" if self.path == "/pixel.png" else "text/html")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+    def _answer(self, status: int, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(more or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
-            def log_message(self, *told: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.server.server_port}"
+    def log_message(self, *told: object) -> None:
+        pass
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    made = Site()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+def shop() -> Iterator[Shop]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Handler.shop = Shop(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Handler.shop
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@contextmanager
+def opened(shop: Shop) -> Iterator[Camera]:
+    hosts = {HOST: f"127.0.0.1:{shop.port}", "dead.example": "127.0.0.1:9"}
+    with Camera(Reach(hosts, ("staging", Masked("secret"))), MOMENT, settle_seconds=3) as camera:
+        yield camera
 
 
 @pytest.fixture(scope="module")
-def camera(site: Site) -> Iterator[Camera]:
-    with Camera(Reach({HOST: site.address}), MOMENT, settle_seconds=4, most_height=4000) as made:
-        yield made
+def camera(shop: Shop) -> Iterator[Camera]:
+    with opened(shop) as camera:
+        yield camera
 
 
 def url(path: str) -> str:
     return f"http://{HOST}{path}"
 
 
-def chromiums() -> dict[int, int]:
-    """This process's Chromium: the browser processes below it, by pid, with their parent."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError):
-            line = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-            if b"--host-resolver-rules=" in line and HOST.encode() in line and b"--type=" not in line:
-                found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+def test_a_page_is_drawn_at_both_widths(camera: Camera) -> None:
+    desk, phone = (camera.take(url("/plain"), width).result() for width in (1280, 390))
+    assert files.pixels(desk.png).shape[1] == 1280
+    assert files.pixels(phone.png).shape[1] == 390
+    assert (desk.status, desk.unsettled, desk.broken, desk.blocked) == (200, "", 0, {})
+
+
+def test_what_moves_stands_still(camera: Camera) -> None:
+    one, other = (files.pixels(camera.take(url("/moving"), 800).result().png) for _ in range(2))
+    assert pictures.compare(one, other).share == 0
+
+
+def test_strangers_are_never_asked(camera: Camera, shop: Shop) -> None:
+    shop.asked.clear()
+    shot = camera.take(url("/calling"), 800).result()
+    assert {"tracker.example", "cdn.example", "169.254.169.254"} <= set(shot.blocked)
+    assert {one.partition("/")[0] for one in shop.asked} == {HOST}
+    # Even a name that slips past our own rule leads nowhere.
+    assert Reach({HOST: "127.0.0.1:8080"}).rules() == f"MAP {HOST} 127.0.0.1:8080, MAP * ~NOTFOUND"
+    assert Reach({HOST: None}).rules() == f"EXCLUDE {HOST}, MAP * ~NOTFOUND"
+    assert "MAP shop.example:443 10.0.0.9:443" in Reach({HOST: "10.0.0.9:80"}).rules()
+
+
+def test_a_very_high_page_is_cut(camera: Camera) -> None:
+    shot = camera.take(url("/high"), 390).result()
+    assert shot.height >= 30000
+    assert len(files.pixels(shot.png)) == camera.most_height == 8000
+
+
+def test_lazy_images_are_there_and_broken_ones_are_counted(camera: Camera, shop: Shop) -> None:
+    shop.asked.clear()
+    assert camera.take(url("/lazy"), 390).result().unsettled == ""
+    assert f"{HOST}/dot.png" in shop.asked
+    broken = camera.take(url("/broken"), 390).result()
+    assert (broken.broken, broken.unsettled) == (1, "")
+
+
+def test_the_login_is_given(camera: Camera) -> None:
+    assert camera.take(url("/closed"), 390).result().status == 200
+    assert "secret" not in repr(camera.reach)
+
+
+def test_what_is_hidden_is_not_in_the_picture(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (files.pixels(camera.take(url("/banner"), 390).result().png)[20, 20] == (255, 0, 0)).all()
+    monkeypatch.setattr(camera, "hidden", "#b")
+    assert (files.pixels(camera.take(url("/banner"), 390).result().png) == 255).all()
+
+
+def test_a_restless_page_is_drawn_and_told(camera: Camera) -> None:
+    shot = camera.take(url("/restless"), 390).result()
+    assert shot.unsettled == "it went on asking its server"
+    assert shot.png
+
+
+def test_a_page_that_hangs_fails_alone_and_in_time(camera: Camera) -> None:
+    begin = time.monotonic()
+    with pytest.raises(CrossdockError) as told:
+        camera.take(url("/stuck"), 390).result()
+    assert told.value.where == url("/stuck")
+    assert time.monotonic() - begin < 25
+    assert camera.take(url("/plain"), 390).result().status == 200
+
+
+def test_nobody_answering_is_told(camera: Camera) -> None:
+    with pytest.raises(CrossdockError, match="REFUSED"):
+        camera.take("http://dead.example/", 390).result()
+
+
+def children(name: bytes) -> list[int]:
+    """Processes below this one whose command line holds `name`."""
+    found, parents = [], {os.getpid()}
+    for entry in sorted(Path("/proc").iterdir(), key=lambda one: int(one.name) if one.name.isdigit() else 0):
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1]) if entry.name.isdigit() else 0
+            if parent in parents:
+                parents.add(int(entry.name))
+                found += [int(entry.name)] if name in (entry / "cmdline").read_bytes() else []
+        except OSError:
+            continue
     return found
 
 
-def test_a_page_is_the_same_twice_its_clock_stands_and_nothing_moves(camera: Camera) -> None:
-    for path in ("/calm", "/moving"):
-        one, other = (camera.take(url(path), 390).result() for _ in range(2))
-        assert (one.status, one.unsettled, one.broken) == (200, "", 0)
-        assert np.array_equal(pictures.pixels(one.png), pictures.pixels(other.png)), path
+def browsers(shop: Shop) -> list[int]:
+    """Main processes of a browser of ours: those of pages have a --type."""
+    mark = f"MAP {HOST} 127.0.0.1:{shop.port},".encode()
+    return [pid for pid in children(mark) if b"--type=" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_pictures_are_as_wide_as_asked_and_no_higher_than_the_limit(camera: Camera, width: int) -> None:
-    shot = camera.take(url("/tall"), width).result()
-    assert pictures.pixels(shot.png).shape == (4000, width, 3)
-    assert 30_000 <= shot.height < 30_100
-    assert pictures.pixels(camera.take(url("/wide"), width).result().png).shape[1] == width
+def test_a_browser_that_dies_is_started_once_more_and_then_names_the_page(shop: Shop) -> None:
+    others = set(browsers(shop))
+    killed: set[int] = set()
 
-
-def test_a_page_that_never_comes_to_rest_is_told_and_taken(camera: Camera) -> None:
-    began = time.monotonic()
-    shot = camera.take(url("/restless"), 390).result()
-    assert "changing" in shot.unsettled
-    assert pictures.pixels(shot.png).shape[1] == 390
-    assert time.monotonic() - began < 15
-
-
-def test_an_image_that_never_comes_is_told(camera: Camera) -> None:
-    assert "loading" in camera.take(url("/hanging"), 390).result().unsettled
-
-
-def test_a_broken_image_is_counted_and_a_lazy_one_is_waited_for(camera: Camera) -> None:
-    assert camera.take(url("/broken"), 390).result().broken == 1
-    # Below what the picture holds, but loaded all the same: what is scrolled to is looked at.
-    with Camera(camera.reach, MOMENT, settle_seconds=4, most_height=8000) as higher:
-        shown = pictures.pixels(higher.take(url("/lazy"), 390).result().png)
-    assert (shown[-60, 50] == [255, 0, 0]).all()
-
-
-def test_nothing_foreign_is_asked_and_nothing_is_written(site: Site, camera: Camera) -> None:
-    site.asked.clear()
-    with socket.create_server(("127.0.0.1", 0)) as foreign:
-        port = foreign.getsockname()[1]
-        site.pages["/leaky"] = (
-            f"<img src=http://127.0.0.1:{port}/a.png><img src=http://tracker.example:{port}/b.png>"
-            f"<script>fetch('http://localhost:{port}/c'); new WebSocket('ws://127.0.0.1:{port}/d');"
-            f"navigator.sendBeacon('http://127.0.0.1:{port}/e')</script><iframe src=http://127.0.0.1:{port}/f></iframe>"
-            f"<link rel=preconnect href=http://127.0.0.1:{port}><p>text</p>"
-        )
-        shot = camera.take(url("/leaky"), 390).result()
-        camera.take(url("/posting"), 390).result()
-        foreign.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            foreign.accept()
-    assert shot.blocked[f"tracker.example:{port}"] == 1
-    assert {(method, host.partition(":")[0]) for method, host, _ in site.asked} == {("GET", HOST)}
-    assert not any(path == "/write" for _, _, path in site.asked)
-
-
-def test_the_login_of_a_staging_is_passed(site: Site) -> None:
-    site.login = True
-    try:
-        with (
-            Camera(Reach({HOST: site.address}), MOMENT, settle_seconds=4) as stranger,
-            pytest.raises(CrossdockError, match="ERR_INVALID_AUTH_CREDENTIALS"),
-        ):
-            stranger.take(url("/calm"), 390).result()
-        reach = Reach({HOST: site.address}, ("staging", Masked("secret")))
-        assert "secret" not in repr(reach)
-        with Camera(reach, MOMENT, settle_seconds=4) as guest:
-            assert guest.take(url("/calm"), 390).result().status == 200
-    finally:
-        site.login = False
-
-
-def test_a_browser_that_dies_is_started_again_once(site: Site) -> None:
-    with Camera(Reach({HOST: site.address}), MOMENT, settle_seconds=4) as camera:
-        camera.take(url("/calm"), 390).result()
-        before = chromiums()
-        waiting = camera.take(url("/hanging"), 390)
-        time.sleep(1)
-        mine = [pid for pid in before if _is_ours(pid)]
-        assert mine
-        for pid in mine:
-            os.kill(pid, signal.SIGKILL)
-        assert waiting.result().status == 200
-        again = camera.take(url("/hanging"), 390)
-        for _ in range(2):
-            time.sleep(1.5)
-            for pid in [pid for pid in chromiums() if _is_ours(pid)]:
+    def asked_and_killed(times: int) -> Future[Shot]:
+        waiting = camera.take(url("/restless"), 390)
+        most = len(killed) + times
+        while not waiting.done() and len(killed) < most:
+            for pid in set(browsers(shop)) - others - killed:
+                time.sleep(0.7)
                 os.kill(pid, signal.SIGKILL)
-        with pytest.raises(CrossdockError, match="died twice") as told:
-            again.result()
-        assert url("/hanging") in str(told.value)
-        assert camera.take(url("/calm"), 390).result().status == 200
+                killed.add(pid)
+            time.sleep(0.05)
+        return waiting
+
+    with opened(shop) as camera:
+        assert asked_and_killed(1).result().status == 200
+        with pytest.raises(CrossdockError) as told:
+            asked_and_killed(2).result()
+        assert told.value.where == url("/restless")
+        assert camera.take(url("/plain"), 390).result().status == 200
+    assert len(killed) == 3
 
 
-def _is_ours(pid: int) -> bool:
-    """Whether a process descends from this one."""
-    while pid > 1:
-        if pid == os.getpid():
-            return True
-        try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            return False
-    return False
+def test_without_a_browser_the_way_out_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSDOCK_CHROMIUM", "no-such-browser")
+    with opened(shop) as camera, pytest.raises(CrossdockError, match="apt install chromium"):
+        camera.take(url("/plain"), 390).result()
 
 
-def test_an_address_where_nothing_answers_is_named(camera: Camera) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        address = "127.0.0.1:" + str(gone.getsockname()[1])
-    with (
-        Camera(Reach({HOST: address}), MOMENT, settle_seconds=2) as other,
-        pytest.raises(CrossdockError, match="ERR_CONNECTION_REFUSED") as told,
-    ):
-        other.take(url("/calm"), 390).result()
-    assert url("/calm") in str(told.value)
+def test_a_file_that_is_no_picture_is_told() -> None:
+    for spoilt in (b"", b"<html>", DOT[:40]):
+        with pytest.raises(CrossdockError, match="no picture"):
+            files.pixels(spoilt)

@@ -59,13 +59,8 @@ def make(config: Config, environment: str, language: str, hub: Hub, journal: Jou
     Errors: ConfigError for a language without words; EvidenceError when the chain does not hold, or a picture is not
     the one that was taken; BlockedError when there is nothing to report yet.
     """
-    if language not in report_words.LANGUAGES:
-        known = ", ".join(report_words.LANGUAGES)
-        raise ConfigError(f"no words in {language}", where="--language", way_out=f"one of: {known}")
-    report = _evidence(config, environment, hub)
-    with translation.override(language):
-        shots = list(_shots(report, screenshots.folder(config, environment), progress))
-    html = render(report, shots, language, timestamp(datetime.now(UTC)))
+    page = draw(config, environment, language, hub, progress)
+    report, html = page.report, page.html
     pdf, pages = render_pdf(html)
     files = {end: config.state / f"report-{environment}.{end}" for end in ("html", "pdf")}
     bodies = {"html": html.encode("utf-8"), "pdf": pdf}
@@ -74,13 +69,34 @@ def make(config: Config, environment: str, language: str, hub: Hub, journal: Jou
     figures = {
         "pages": pages,
         "findings": sum(report.levels.values()),
-        "pictures": sum(len(one["pictures"]) for one in shots),
+        "pictures": page.pictures,
         **{f"{end}_bytes": len(body) for end, body in bodies.items()},
     }
     digests = {end: hashlib.sha256(body).hexdigest() for end, body in bodies.items()}
     data = {"plan": report.plan, "head": report.head, "verdict": report.verdict, "language": language}
     journal.receipt("report", environment, {**data, **figures, **digests})
     return Made(files["html"], files["pdf"], report.verdict, figures)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report, its HTML, and how many pictures are in it."""
+
+    report: Report
+    html: str
+    pictures: int
+
+
+def draw(config: Config, environment: str, language: str, hub: Hub, progress: Progress) -> Page:
+    """The report's HTML, not kept. Errors: as of `make`."""
+    if language not in report_words.LANGUAGES:
+        known = ", ".join(report_words.LANGUAGES)
+        raise ConfigError(f"no words in {language}", where="--language", way_out=f"one of: {known}")
+    report = _evidence(config, environment, hub)
+    with translation.override(language):
+        shots = list(_shots(report, screenshots.folder(config, environment), progress))
+    html = render(report, shots, language, timestamp(datetime.now(UTC)))
+    return Page(report, html, sum(len(one["pictures"]) for one in shots))
 
 
 def _evidence(config: Config, environment: str, hub: Hub) -> Report:
