@@ -34,11 +34,31 @@ from crossdock.core.secrets import Masked
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _PHONE_WIDTH = 600
 _VIEWPORT_HEIGHT = 900
-# Videos stay at their first picture; the seed makes shuffled sliders the same in each picture.
+_QUIET_SECONDS = 3.0  # sliders never end: longer than this nobody waits for a page that goes on changing
+_QUIET_POLL_MS = 250
+# Videos stay at their first picture; the seed makes shuffled sliders the same in each picture; changes are counted, and
+# `freeze` lets no timer act any more.
 _STILL = """
 HTMLMediaElement.prototype.play = function () { return Promise.resolve(); };
-(() => { let seed = 8785; Math.random = () => (seed = (seed * 16807) % 2147483647) / 2147483647; })();
+(() => {
+  let seed = 8785, frozen = false;
+  Math.random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  const state = { changes: 0, before: -1, freeze: () => { frozen = true; } };
+  Object.defineProperty(window, '__crossdock', { value: state });
+  new MutationObserver(() => { state.changes += 1; })
+    .observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+  for (const name of ['setTimeout', 'setInterval', 'requestAnimationFrame']) {
+    const real = window[name];
+    window[name] = (act, ...rest) =>
+      real.call(window, typeof act === 'function' ? (...told) => { if (!frozen) act(...told); } : act, ...rest);
+  }
+})();
 """
+_QUIET = """() => {
+  const same = __crossdock.changes === __crossdock.before;
+  __crossdock.before = __crossdock.changes;
+  return same;
+}"""
 # What is loaded only when it is looked at is looked at once.
 _SCROLLED = """async (most) => {
   document.querySelectorAll('img[loading=lazy], iframe[loading=lazy]').forEach((one) => { one.loading = 'eager'; });
@@ -157,6 +177,7 @@ class Camera:
     def _drawn(self, page: Page, url: str, width: int, blocked: Counter[str]) -> Shot:
         answer = page.goto(url, wait_until="commit")
         unsettled = self._settle(page)
+        page.evaluate("() => __crossdock.freeze()")
         facts = page.wait_for_function(_FACTS).json_value()
         seen = min(max(int(facts["height"]), 1), self.most_height)
         png = page.screenshot(
@@ -190,12 +211,20 @@ class Camera:
             page.wait_for_load_state("networkidle", timeout=left())
         except TimeoutError:
             return "it went on asking its server"
+        try:
+            page.wait_for_function(_QUIET, polling=_QUIET_POLL_MS, timeout=min(left(), _QUIET_SECONDS * 1000))
+        except TimeoutError:
+            return "it went on changing"
         return ""
 
     def _let_through(self, route: Route, blocked: Counter[str]) -> None:
         parts = urlsplit(route.request.url)
         if parts.scheme in ("data", "blob") or parts.netloc in self.reach.hosts:
-            route.continue_()
+            # Who takes pictures only reads: what a page would send to its shop stays here.
+            if route.request.method in ("GET", "HEAD"):
+                route.continue_()
+            else:
+                route.abort("blockedbyclient")
             return
         blocked[parts.netloc] += 1
         route.abort("blockedbyclient")
@@ -245,7 +274,8 @@ class Camera:
     def _stop(self) -> None:
         browser, playwright, self._browser, self._playwright = self._browser, self._playwright, None, None
         for end in (browser.close if browser else None, playwright.stop if playwright else None):
-            with suppress(Error):
+            # Whatever a dead one says: it goes.
+            with suppress(Exception):
                 if end:
                     end()
 
@@ -264,7 +294,8 @@ def _hang_up(line: WebSocketRoute) -> None:
 
 
 def _has_crashed(error: Error) -> bool:
-    return "crashed" in error.message.lower() or "has been closed" in error.message
+    told = error.message.lower()
+    return "crashed" in told or "has been closed" in told or "connection closed" in told
 
 
 def _refused(url: str, error: Error, before: str = "") -> CrossdockError:

@@ -67,13 +67,16 @@ def differing(one: Pixels, other: Pixels) -> Mask:
 
 
 def _band(one: Pixels, other: Pixels) -> Mask:
-    # Most pixels are the very same: only the others are worth a colour's distance.
-    unlike: Mask = (one != other).any(axis=2)
-    if not unlike.any():
-        return unlike
-    apart = (one[unlike].astype(np.float32) - other[unlike].astype(np.float32)) @ _TO_YIQ.T
-    unlike[unlike] = (apart * apart) @ _WEIGHTS > _LARGEST * _THRESHOLD * _THRESHOLD
-    return unlike
+    # Most pixels are the very same: only the others are worth a colour's distance. Channel after channel: numpy is
+    # five times slower along an axis of three.
+    unlike = one != other
+    found: Mask = (
+        unlike[..., 0] | unlike[..., 1] | unlike[..., 2] if unlike.any() else np.zeros(one.shape[:2], np.bool_)
+    )
+    if found.any():
+        apart = (one[found].astype(np.float32) - other[found].astype(np.float32)) @ _TO_YIQ.T
+        found[found] = (apart * apart) @ _WEIGHTS > _LARGEST * _THRESHOLD * _THRESHOLD
+    return found
 
 
 def unsteady(first: Pixels, second: Pixels) -> Mask:

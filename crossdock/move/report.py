@@ -104,6 +104,7 @@ class Report:
     stores: tuple[str, ...]
     tables: Mapping[str, int]
     copied: Receipt | None = None
+    written: Receipt | None = None
     validated: Receipt | None = None
     rehearsed: Receipt | None = None
     rows: tuple[ServerRows, ...] = ()
@@ -137,11 +138,14 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """proved, red, open (proved, but a person must still decide or mend something) or unproved."""
+        """proved, red, open (proved, but a person must still decide or mend something), stale (something was carried
+        after the proof) or unproved."""
         if self.validated is None:
             return "unproved"
         if not self.validated.data["green"]:
             return "red"
+        if self.written is not None and self.written.number > self.validated.number:
+            return "stale"
         return "open" if self.open else "proved"
 
     @property
@@ -240,6 +244,7 @@ def _read(project: str, environment: str, evidence: Sequence[Receipt], kept: _Ke
         stores=tuple(kept.plan.data["stores"]),
         tables=kept.plan.data["tables"],
         copied=kept.one("copy", environment),
+        written=_last_written(kept, environment),
         validated=kept.one("validate", environment),
         rehearsed=kept.one("validate", "staging") if environment != "staging" else None,
         rows=tuple(_rows(kept, environment)),
@@ -265,6 +270,13 @@ def _rows(kept: _Kept, environment: str) -> Iterable[ServerRows]:
             yield ServerRows(server, True, data["tables"], data["left"])
         else:
             yield ServerRows(server, False, copied[server].data["by_table"], {})
+
+
+def _last_written(kept: _Kept, environment: str) -> Receipt | None:
+    """The newest receipt of something that was put there."""
+    made = [kept.one("copy", environment), kept.one("files", environment)]
+    some = [one for one in made if one and one.data.get("carried_files", 1)]
+    return max(some, key=lambda one: one.number, default=None)
 
 
 def _trees(kept: _Kept, environment: str) -> Iterable[tuple[str, Json]]:
@@ -298,11 +310,22 @@ def _standing(told: Sequence[Told], receipts: Sequence[Receipt]) -> list[Told]:
     the order in which they left evidence does."""
     runs = {run: position for position, run in enumerate(dict.fromkeys(one.run for one in receipts))}
     newest: dict[str, int] = defaultdict(lambda: -1)
+    green: dict[str, bool] = {}
     for one in receipts:
         for step in (one.step, f"{one.step} {one.subject}"):
             newest[step] = runs[one.run]
-    # A run that was killed has perhaps left findings and no receipt: it is newer than all that have.
-    return [one for one in told if runs.get(one.run, len(runs)) >= newest[one.step]]
+            green[step] = bool(one.data.get("green", one.data.get("proved", False)))
+    # A run that was killed has perhaps left findings and no receipt: it is newer than all that have. And what is red
+    # beside a green receipt of the same run was mended between two turns of that step.
+    return [
+        one
+        for one in told
+        if runs.get(one.run, len(runs)) > newest[one.step]
+        or (
+            (one.run in runs and runs[one.run] == newest[one.step])
+            and not (green.get(one.step) and one.finding.level in OPEN)
+        )
+    ]
 
 
 def _groups(found: Iterable[Finding]) -> Iterable[Group]:

@@ -36,6 +36,8 @@ PAGES = {
     "/calling": "<img src=http://tracker.example/dot.png><script src=//cdn.example/a.js></script>"
     "<script>new WebSocket('ws://live.example/');fetch('http://169.254.169.254/latest/').catch(()=>0)</script>ok",
     "/restless": "<script>setInterval(()=>fetch('/dot.png?'+Math.random()),100)</script>ok",
+    "/changing": "<p id=p></p><script>let n=0;(function on(){p.textContent=++n;setTimeout(on,20)})()</script>",
+    "/sending": "<script>fetch('/write',{method:'POST'});navigator.sendBeacon('/write','x')</script>ok",
     "/stuck": "<script>onload=()=>{for(;;);}</script>ok",
     "/banner": "<style>body{margin:0}</style><div id=b style='height:90px;background:red'></div>",
 }
@@ -62,6 +64,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._answer(200, f"<!doctype html>{PAGES.get(path, 'let in')}".encode(), "text/html; charset=utf-8")
         else:
             self._answer(404, b"none", "text/html")
+
+    do_POST = do_GET
 
     def _answer(self, status: int, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -157,6 +161,17 @@ def test_a_restless_page_is_drawn_and_told(camera: Camera) -> None:
     assert shot.png
 
 
+def test_a_page_that_never_stops_changing_is_stilled_and_told(camera: Camera) -> None:
+    shot = camera.take(url("/changing"), 390).result()
+    assert shot.unsettled == "it went on changing"
+    assert shot.png
+
+
+def test_who_takes_pictures_only_reads(camera: Camera, shop: Shop) -> None:
+    assert camera.take(url("/sending"), 390).result().status == 200
+    assert f"{HOST}/write" not in shop.asked
+
+
 def test_a_page_that_hangs_fails_alone_and_in_time(camera: Camera) -> None:
     begin = time.monotonic()
     with pytest.raises(CrossdockError) as told:
@@ -225,3 +240,14 @@ def test_a_file_that_is_no_picture_is_told() -> None:
     for spoilt in (b"", b"<html>", DOT[:40]):
         with pytest.raises(CrossdockError, match="no picture"):
             files.pixels(spoilt)
+
+
+def test_a_driver_that_dies_is_started_once_more_too(shop: Shop) -> None:
+    others = set(children(b"run-driver"))
+    with opened(shop) as camera:
+        assert camera.take(url("/plain"), 390).result().status == 200
+        waiting = camera.take(url("/restless"), 390)
+        time.sleep(0.7)
+        (pid,) = set(children(b"run-driver")) - others
+        os.kill(pid, signal.SIGKILL)
+        assert waiting.result().status == 200

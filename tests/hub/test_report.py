@@ -69,7 +69,7 @@ def leave(hub: Hub, *found: Finding, pictures: dict[str, Any] | None = None) -> 
         for step, subject, data in [planned(), *moved()]:
             journal.receipt(step, subject, data)
         for one in found:
-            journal.finding(one, step="validate production")
+            journal.finding(one, step="copy production")
         if pictures:
             journal.receipt("screenshots", "production", pictures)
 

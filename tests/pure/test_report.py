@@ -81,8 +81,27 @@ def test_findings_of_an_earlier_run_of_the_step_are_gone() -> None:
     receipts = chain([planned(), *moved()], moved())
     told = [Told("validate production", "run-0", finding())]
     assert report(receipts, told).open == 0
-    assert report(receipts, [Told("validate production", "run-1", finding())]).verdict == "open"
+    assert report(receipts, [Told("bridge.prove staging", "run-1", finding())], "staging").open == 1
     assert report(receipts, [Told("validate production", "killed", finding())]).open == 1
+
+
+def test_what_was_mended_within_one_run_is_not_told() -> None:
+    """A green receipt has no red findings: what is red beside it is of the step's turn before."""
+    told = [Told("validate production", "run-0", one) for one in (finding(), finding("a.b", Level.WARN))]
+    mended = report(chain([planned(), *moved(green=False), *moved()]), told)
+    assert (mended.verdict, [one.code for one in mended.groups]) == ("proved", ["a.b"])
+    broken = report(chain([planned(), *moved(), *moved(green=False)]), told)
+    assert (broken.verdict, broken.open) == ("red", 1)
+
+
+def test_a_proof_older_than_the_last_transfer_is_none() -> None:
+    def later(step: str, **data: Any) -> Report:
+        return report(chain([planned(), *moved()], [(step, "production", {"plan": PLAN, **data})]))
+
+    assert later("files", green=True, carried_files=3).verdict == "stale"
+    assert later("copy", tables=2).verdict == "stale"
+    assert later("files", green=True, carried_files=0).verdict == "proved"
+    assert report(chain([planned(), *moved(), ("copy", "production", {"plan": PLAN})], moved())).verdict == "proved"
 
 
 def test_findings_of_the_other_environment_are_not_told() -> None:
