@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import multiprocessing
-import resource
 import statistics
 import subprocess
 import sys
@@ -132,7 +131,9 @@ def make_report(told: Any, with_pictures: bool, findings: int) -> None:
                 made = report.make(config, "production", "en", hub, journal, Quiet())
                 seconds = time.monotonic() - begin
         sizes = {f"{end}_mb": made.figures[f"{end}_bytes"] / 1e6 for end in ("html", "pdf")}
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        # Not ru_maxrss, which begins with that of the process that started this one.
+        status = Path("/proc/self/status").read_text()
+        memory = int(status.partition("VmHWM:")[2].split()[0]) / 1024
         told.send({"seconds": seconds, **sizes, "pages": made.figures["pages"], "memory_mib": memory})
 
 
