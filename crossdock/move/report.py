@@ -255,7 +255,7 @@ def _read(project: str, environment: str, evidence: Sequence[Receipt], kept: _Ke
         harmless=kept.one("bridge.prove", "staging"),
         backups=tuple(_backups(kept)),
         groups=tuple(_groups(mine)),
-        decisions=tuple(one for one in mine if "decision" in one.data and one.level is not Level.BLOCK),
+        decisions=tuple(one for one in mine if _is_decision(one)),
         pictures=pictures,
         seen=tuple(Seen.of(one) for one in pictures.data["pages"]) if pictures else (),
         not_real=tuple(demo.data["not_real"]) if demo else None,
@@ -303,6 +303,11 @@ def _is_about(step: str, environment: str) -> bool:
     """Whether a step's findings concern this environment: they are not about another one alone."""
     others = {"staging", "production"} - {environment}
     return others.isdisjoint(step.split())
+
+
+def _is_decision(finding: Finding) -> bool:
+    """Whether a person has decided: a waiver (`backup.waived`), or an answer to a question that blocks no more."""
+    return finding.code.endswith(".waived") or ("decision" in finding.data and finding.level is not Level.BLOCK)
 
 
 def _standing(told: Sequence[Told], receipts: Sequence[Receipt]) -> list[Told]:

@@ -123,8 +123,9 @@ def test_findings_are_grouped_worst_first_and_told_once() -> None:
 def test_decisions_are_those_that_were_made() -> None:
     open_ = finding("table.unknown", Level.BLOCK, decision="table:north:x")
     made = finding("table.unknown", Level.INFO, "x", decision="table:north:y", by="Ada", choice="carry", reason="ours")
-    told = [Told("assess", "run-0", one) for one in (open_, made)]
-    assert report(chain([planned(), *moved()]), told).decisions == (made,)
+    waived = finding("backup.waived", Level.WARN)
+    told = [Told("assess", "run-0", one) for one in (open_, made, waived)]
+    assert report(chain([planned(), *moved()]), told).decisions == (made, waived)
 
 
 def test_backups_are_told_by_server_and_only_a_proof_proves() -> None:
