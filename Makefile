@@ -4,14 +4,14 @@ TESTS := $(wildcard tests/pure tests/hub) $(wildcard tests/edges) $(wildcard tes
 LAB := $(or $(TMPDIR),/tmp)/crossdock-lab-$(shell id -un)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-move bench-files bench-replay bench-rewrite soak lock clean
+.PHONY: help setup demo test lint bench bench-move bench-files bench-replay bench-rewrite bench-assess bench-backup bench-pictures bench-report soak lock clean
 
 help:
 	@echo 'make demo        start the lab, move its stores, prove the result'
 	@echo 'make test        lint, types, then all tests, fast ones first'
 	@echo 'make lint        ruff and mypy only'
 	@echo 'make bench       every benchmark, each beside its peers; one alone: make bench-move, bench-files,'
-	@echo '                 bench-replay, bench-rewrite'
+	@echo '                 bench-replay, bench-rewrite, bench-assess, bench-backup, bench-pictures, bench-report'
 	@echo 'make soak        long campaigns: kills, faults, load'
 	@echo 'make setup       install what is missing; make clean: remove what was made here'
 
@@ -26,9 +26,9 @@ lint: setup
 	@$(PYTHON) -m mypy --strict
 
 test: lint
-	@$(PYTHON) -m pytest -m 'not soak' $(TESTS)
+	@$(PYTHON) -m pytest -m 'not soak' -n 2 --dist loadfile --durations 25 $(TESTS)
 
-bench: bench-move bench-files bench-replay bench-rewrite
+bench: bench-move bench-files bench-replay bench-rewrite bench-assess bench-backup bench-pictures bench-report
 
 bench-move: setup
 	@$(PYTHON) bench/move.py
@@ -41,6 +41,9 @@ bench-replay: setup
 
 bench-rewrite: setup
 	@$(PYTHON) bench/rewrite.py
+
+bench-assess bench-backup bench-pictures bench-report: setup
+	@$(PYTHON) bench/$(@:bench-%=%).py
 
 soak: setup
 	@$(PYTHON) -m pytest -m soak --timeout 0 tests

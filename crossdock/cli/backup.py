@@ -42,7 +42,7 @@ def backup_command(
     project = _project(config, server)
     names = [server] if server else []
     with booted(project.state) as hub, hub.running("backup") as journal:
-        backups = Backups(project, journal, LiveProgress())
+        backups = Backups(project, journal, hub.watched(journal, LiveProgress()))
         made = backups.prove(names) if prove else backups.make(names)
     if as_json:
         print_json({"proved": all(one.proved for one in made), "servers": [one.as_json() for one in made]})
@@ -74,7 +74,7 @@ def restore_command(
     project = _project(config, server)
     database = parse_database(into_database, password) if into_database else None
     with booted(project.state) as hub, hub.running("restore", subject=server) as journal:
-        made = Restores(project, journal, LiveProgress()).restore(server, to, database)
+        made = Restores(project, journal, hub.watched(journal, LiveProgress())).restore(server, to, database)
     if as_json:
         print_json(made.as_json())
     else:

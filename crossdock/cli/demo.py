@@ -129,7 +129,7 @@ def _project(lab: Lab, state: Path) -> Config:
 
 def _moved(lab: Lab, project: Config, watch: Stopwatch) -> dict[str, Any]:
     with booted(project.state) as hub, hub.running("demo") as journal, opened(project) as access:
-        moving = Move(project, access, journal, LiveProgress())
+        moving = Move(project, access, journal, hub.watched(journal, LiveProgress()))
         with watch.stage("assess"):
             made = moving.assess()
         print_assessment(made)

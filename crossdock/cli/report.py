@@ -45,7 +45,7 @@ def screenshots_command(
     """
     project = _project(config, in_)
     with booted(project.state) as hub, hub.running("screenshots", subject=in_) as journal, opened(project) as access:
-        album = Move(project, access, journal, LiveProgress()).screenshots(in_, most_pages=pages)
+        album = Move(project, access, journal, hub.watched(journal, LiveProgress())).screenshots(in_, most_pages=pages)
     if as_json:
         found = [one.as_json() for one in album.findings]
         print_json({**album.figures(), "pages": [one.as_json() for one in album.seen], "findings": found})
@@ -72,7 +72,7 @@ def report_command(
     """
     project = _project(config, in_)
     with booted(project.state) as hub, hub.running("report", subject=in_) as journal:
-        made = make(project, in_, language, hub, journal, LiveProgress())
+        made = make(project, in_, language, hub, journal, hub.watched(journal, LiveProgress()))
     if as_json:
         print_json({"verdict": made.verdict, "html": str(made.html), "pdf": str(made.pdf), **made.figures})
         return

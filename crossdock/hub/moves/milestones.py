@@ -67,7 +67,7 @@ def terms_of(config: Config, now: datetime) -> Terms:
         plan=plan_in_force(config),
         servers=tuple(server.name for server in config.servers),
         project=config.project.name,
-        backup_hours=getattr(config.policies, "backup_hours", 24),
+        backup_hours=config.policies.backup_hours,
         start=config.milestones.start,
         due={name: one.due for name, one in given.items() if one.due},
         days={name: one.days for name, one in given.items() if one.days},

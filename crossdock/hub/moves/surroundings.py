@@ -37,6 +37,8 @@ from crossdock.move.survey import Source, SourceFacts, other_databases
 _MOST_NAMES = 60
 _AT_ONCE = 8
 _PATIENCE_SECONDS = 8.0
+# Each WordPress has it, and no PHP runs for it: a page that is asked for would write transients at the source.
+_STILL_FILE = "/wp-includes/images/blank.gif"
 
 
 @dataclass(frozen=True)
@@ -349,7 +351,7 @@ def _front(spot: Spot, domain: str) -> _Front:
     why = ""
     for scheme in ("https", "http") if encoded and not problem else ("http",):
         try:
-            status, _, headers = web.get(f"{scheme}://{domain}/")
+            status, _, headers = web.get(f"{scheme}://{domain}{_STILL_FILE}")
         except AccessError as error:
             why = error.what
         else:
