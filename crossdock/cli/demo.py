@@ -31,6 +31,7 @@ from crossdock.hub.moves.backups import Backups
 from crossdock.hub.moves.bridges import Bridge, own_redirects
 from crossdock.hub.moves.redirects import Redirects
 from crossdock.hub.moves.report import make as make_report
+from crossdock.lab.access import config_with_state
 from crossdock.lab.lab import Lab
 from crossdock.move import plan as plans
 from crossdock.move.validate import Result
@@ -68,7 +69,8 @@ def demo(
     with watch.stage("lab up"), err.status("Starting the lab") as status:
         lab.up(lambda step: status.update(f"Lab: {step}"))
     try:
-        project = _project(lab, state)
+        # The lab's folder goes away: what the demo leaves must not.
+        project = load(config_with_state(lab.config, state.absolute()))
         facts = _moved(lab, project, watch)
         facts["seconds"] = watch.seconds
         facts["not_real"] = not_real(lab)
@@ -117,14 +119,6 @@ def _clear(state: Path) -> None:
             )
         shutil.rmtree(state)
     state.mkdir(parents=True)
-
-
-def _project(lab: Lab, state: Path) -> Config:
-    """The lab's project, with its state kept outside the lab's folder, which goes away."""
-    config = load(lab.config)
-    moved = config.model_copy(update={"project": config.project.model_copy(update={"state": str(state.absolute())})})
-    moved._path = config.path
-    return moved
 
 
 def _moved(lab: Lab, project: Config, watch: Stopwatch) -> dict[str, Any]:
@@ -251,6 +245,12 @@ def _tell(lab: Lab, state: Path, facts: dict[str, Any]) -> None:
         f"\n\nLook at\n  {state}/demo.json         all figures"
         f"\n  {state}/plan.json         where everything went, and why"
         f"\n  {state}/redirects-production.csv   what became of every address"
+    )
+    config = state / lab.config.name
+    out.print(
+        f"\nThe same on screens:\n  crossdock people add you@example.com --role operator -c {config}"
+        f"\n  crossdock serve -c {config}\n  crossdock plan -c {config}   what of the whole project is done",
+        markup=False,
     )
 
 

@@ -116,6 +116,6 @@ def _tell(lab: Lab) -> None:
     out.print(f"\nIn a browser: chromium --proxy-server={lab.sources_proxy} http://{first}/")
     out.print(f"In a shell:   curl -x {lab.sources_proxy} http://{first}/")
     out.print(f"By SSH:       ssh -F {lab.ssh_config} north")
-    out.print(f"The move:     crossdock move run -c {lab.config}")
+    out.print(f"The move:     crossdock move backup -c {lab.config} && crossdock move run -c {lab.config}")
     for sentence in lab.not_real:
         out.print(f"Not real here: {sentence}")

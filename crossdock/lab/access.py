@@ -57,6 +57,17 @@ def write_config(
     return path
 
 
+def config_with_state(config: Path, state: Path) -> Path:
+    """A crossdock.toml in the folder `state` for the same project, which keeps its state there: it outlives the lab."""
+    text = config.read_text(encoding="utf-8").replace('state = ".crossdock"', 'state = "."', 1)
+    for key, name in (("ssh_config", "ssh_config"), ("checksums", CHECKSUMS)):
+        text = text.replace(f'{key} = "{name}"', f"{key} = {_text(str(config.parent / name))}")
+    text = text.replace('"file:secrets/', f'"file:{config.parent}/secrets/')
+    path = state / config.name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def _server(source: Source) -> str:
     # Where wp-config.php names a socket, forwarding to the port spares the client from needing the socket's path.
     by_port = f"host = {_text(source.server.address)}\nport = {MYSQL_PORT}\n" if source.spec.db_host == "socket" else ""
