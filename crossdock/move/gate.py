@@ -30,7 +30,8 @@ def refuse_unproved(config: Config, journal: Journal, step: str, now: datetime |
         decision = config.decisions.get(decision_key(server))
         if decision is not None and decision.choice == WITHOUT:
             told = f"goes on without a proven backup ({why}); decided by {decision.by}: {decision.reason}"
-            journal.finding(Finding("backup.waived", Level.WARN, server, told), step=step)
+            facts = {"decision": decision_key(server), **decision.model_dump()}
+            journal.finding(Finding("backup.waived", Level.WARN, server, told, data=facts), step=step)
         else:
             refused.append(f"{server}: {why}")
     if refused:
