@@ -155,7 +155,7 @@ def _moved(lab: Lab, project: Config, watch: Stopwatch) -> dict[str, Any]:
                 print_harmless(harmless)
         found = _altered(lab, moving, planned.plan.network("staging").first_blog, watch)
         with watch.stage("screenshots production"):
-            album = moving.screenshots("production")
+            album = moving.screenshots("production", most_pages=2)
         with watch.stage("report production"):
             report = make_report(project, "production", "en", hub, journal, moving.progress)
         levels = Counter(str(one.level) for one in hub.findings())

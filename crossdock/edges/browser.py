@@ -177,7 +177,8 @@ class Camera:
     def _drawn(self, page: Page, url: str, width: int, blocked: Counter[str]) -> Shot:
         answer = page.goto(url, wait_until="commit")
         unsettled = self._settle(page)
-        page.evaluate("() => __crossdock.freeze()")
+        # Unlike evaluate() this has a time limit: a page's own script may never end.
+        page.wait_for_function("() => { __crossdock.freeze(); return true; }")
         facts = page.wait_for_function(_FACTS).json_value()
         seen = min(max(int(facts["height"]), 1), self.most_height)
         png = page.screenshot(

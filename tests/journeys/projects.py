@@ -23,6 +23,7 @@ from crossdock.lab.managed import ENVIRONMENTS
 _numbers = count(1)
 # Every process that works for a project inherits this variable, so that it is found after its parent died too.
 _MARK = "CROSSDOCK_TEST_PROJECT"
+_LOOK = "surroundings.json"
 # Columns that hold the moment of the copy.
 _MOMENTS = {"blogs": ("registered", "last_updated")}
 
@@ -68,8 +69,16 @@ class Project:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+        if (self.state / _LOOK).exists():
+            shutil.copy(self.state / _LOOK, _kept_look(self.lab, self.servers))
         shutil.rmtree(self.state, ignore_errors=True)
         self.config.unlink(missing_ok=True)
+
+
+def _kept_look(lab: Lab, servers: Sequence[str]) -> Path:
+    """What an earlier project saw around these servers. The next one's plan leans on it, as one's own would: looking
+    around takes seconds, and `move assess` does it anew in any case."""
+    return lab.folder / f"look-around-{'-'.join(servers)}.json"
 
 
 def new_project(lab: Lab, servers: Sequence[str] = (), *, backup: bool = False) -> Project:
@@ -82,7 +91,11 @@ def new_project(lab: Lab, servers: Sequence[str] = (), *, backup: bool = False) 
     config = lab.folder / f"project-{number}.toml"
     text = _only(fresh, servers) if servers else fresh
     config.write_text(text if backup else _without_backup(text, servers or list(lab.sources)), encoding="utf-8")
-    return Project(lab, config, lab.folder / f".state-{number}", servers)
+    state = lab.folder / f".state-{number}"
+    if (kept := _kept_look(lab, servers)).exists():
+        state.mkdir()
+        shutil.copy(kept, state / _LOOK)
+    return Project(lab, config, state, servers)
 
 
 def _without_backup(text: str, servers: Sequence[str]) -> str:

@@ -232,7 +232,14 @@ def test_one_error(tmp_path: Path, old: str, new: str, told: str) -> None:
         ('[backup]\npassword = "hunter2"', "backup.password: a secret is a reference"),
         ("[backup]\nkeep_daily = 0", "backup.keep_daily: input should be greater than or equal to 1"),
         ('[backup.scratch]\nuser = "x"', "backup.scratch.password: is missing"),
-        ('[aws]\nregion = "eu"\ninstances = { nord = "i-1" }', "aws.instances.nord: there is no such server"),
+        (
+            '[[aws]]\nname = "a"\nregions = ["eu-west-1"]\ninstances = { nord = "i-1" }',
+            "aws[a].instances.nord: there is no such server",
+        ),
+        (
+            '[[aws]]\nname = "a"\nregions = ["eu-west-1", "eu-west-2"]\ninstances = { north = "i-1" }',
+            "aws[a].instances: the region of an instance is not clear",
+        ),
     ],
 )
 def test_one_error_of_backups(tmp_path: Path, more: str, told: str) -> None:
