@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
+import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -34,6 +37,8 @@ from crossdock.core.secrets import Masked
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _PHONE_WIDTH = 600
 _VIEWPORT_HEIGHT = 900
+_END_SECONDS = 30.0
+_STARTING = threading.Lock()
 _QUIET_SECONDS = 3.0  # sliders never end: longer than this nobody waits for a page that goes on changing
 _QUIET_POLL_MS = 250
 # Videos stay at their first picture; the seed makes shuffled sliders the same in each picture; changes are counted, and
@@ -134,6 +139,7 @@ class Camera:
         self._thread = ThreadPoolExecutor(1, "camera")
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
+        self._driver = 0
 
     def __enter__(self) -> Camera:
         return self
@@ -160,7 +166,30 @@ class Camera:
         except Error as second:
             raise _refused(url, second, "the browser died twice: " * (not self._is_alive())) from second
 
+    @contextmanager
+    def _limited(self, seconds: float) -> Iterator[None]:
+        """Not every call has a time limit of its own, and one to a browser that is just dying may never come back. With
+        its driver killed it fails as if the browser had died."""
+        end = threading.Timer(seconds, self._kill_driver)
+        end.daemon = True
+        end.start()
+        try:
+            yield
+        finally:
+            end.cancel()
+
+    def _kill_driver(self) -> None:
+        if self._driver:
+            for pid in (*_children(self._driver), self._driver):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
     def _shot(self, url: str, width: int) -> Shot:
+        # Loading, settling, freezing, facts and the picture take settle_seconds each at most.
+        with self._limited(5 * self.settle_seconds + _END_SECONDS):
+            return self._asked(url, width)
+
+    def _asked(self, url: str, width: int) -> Shot:
         context = self._context(width)
         blocked: Counter[str] = Counter()
         try:
@@ -256,7 +285,11 @@ class Camera:
     def _started(self) -> Browser:
         if self._browser is None:
             program = _chromium()
-            self._playwright = self._playwright or sync_playwright().start()
+            if self._playwright is None:
+                with _STARTING:
+                    others = _children(os.getpid(), b"run-driver")
+                    self._playwright = sync_playwright().start()
+                    self._driver = next(iter(_children(os.getpid(), b"run-driver") - others), 0)
             self._browser = self._playwright.chromium.launch(
                 executable_path=program,
                 chromium_sandbox=os.geteuid() != 0,
@@ -276,9 +309,23 @@ class Camera:
         browser, playwright, self._browser, self._playwright = self._browser, self._playwright, None, None
         for end in (browser.close if browser else None, playwright.stop if playwright else None):
             # Whatever a dead one says: it goes.
-            with suppress(Exception):
+            with suppress(Exception), self._limited(_END_SECONDS):
                 if end:
                     end()
+        self._driver = 0
+
+
+def _children(parent: int, mark: bytes = b"") -> set[int]:
+    """Processes right below one, whose command line holds `mark`."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            above = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if above == parent and mark in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
+        except OSError:
+            continue
+    return found
 
 
 def _chromium() -> str:

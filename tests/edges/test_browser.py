@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -203,10 +203,18 @@ def children(name: bytes) -> list[int]:
 def browsers(shop: Shop) -> list[int]:
     """Main processes of a browser of ours: those of pages have a --type."""
     mark = f"MAP {HOST} 127.0.0.1:{shop.port},".encode()
-    return [pid for pid in children(mark) if b"--type=" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found = []
+    for pid in children(mark):
+        with suppress(OSError):  # it may end while we look
+            if b"--type=" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
 
 
-def test_a_browser_that_dies_is_started_once_more_and_then_names_the_page(shop: Shop) -> None:
+def test_a_browser_that_dies_is_started_once_more_and_then_names_the_page(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.edges.browser._END_SECONDS", 5.0)
     others = set(browsers(shop))
     killed: set[int] = set()
 
@@ -216,7 +224,8 @@ def test_a_browser_that_dies_is_started_once_more_and_then_names_the_page(shop: 
         while not waiting.done() and len(killed) < most:
             for pid in set(browsers(shop)) - others - killed:
                 time.sleep(0.7)
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
             time.sleep(0.05)
         return waiting
@@ -228,6 +237,20 @@ def test_a_browser_that_dies_is_started_once_more_and_then_names_the_page(shop: 
         assert told.value.where == url("/restless")
         assert camera.take(url("/plain"), 390).result().status == 200
     assert len(killed) == 3
+
+
+def test_a_call_that_never_comes_back_ends(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stopped browser neither answers nor dies."""
+    monkeypatch.setattr("crossdock.edges.browser._END_SECONDS", 1.0)
+    others = set(browsers(shop))
+    with opened(shop) as camera:
+        assert camera.take(url("/plain"), 390).result().status == 200
+        stopped = set(browsers(shop)) - others
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        assert camera.take(url("/plain"), 390).result(timeout=90).status == 200
+        assert stopped
+        assert not stopped & set(browsers(shop))
 
 
 def test_without_a_browser_the_way_out_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
