@@ -158,7 +158,7 @@ def test_the_plan_is_refused_until_each_has_a_name_behind_it_and_then_carries_wh
     assert held[f"plugin:north:{KEPT}"] == ("kept", "Bo Lind")
     chain = json.loads(troubled.green("verify-evidence", "--json"))
     drawn = [one["data"] for one in chain["receipts"] if one["step"] == "plan"][-1]
-    # But the one that is kept; with the closed folder, the drop-in, Akismet and Acme Badges, and what the machine shows.
+    # But the one that is kept; with the closed folder, the drop-in, Akismet, Acme Badges and what the machine shows.
     assert drawn["destinations"]["dropped"] >= len(PLUGINS) - 1 + 4
 
 
