@@ -44,9 +44,7 @@ def bridge() -> None:
 @contextmanager
 def _bridge(kind: str, config: Path, environment: str) -> Iterator[Bridge]:
     project = load(config)
-    if environment not in project.environments:
-        there = ", ".join(project.environments)
-        raise ConfigError(f"no environment {environment}", where=str(config), way_out=f"one of: {there}")
+    project.environment(environment)
     with (
         booted(project.state) as hub,
         hub.running(kind, subject=environment) as journal,

@@ -29,7 +29,6 @@ from crossdock.cli.console import (
 )
 from crossdock.cli.redirects import app as redirects_app
 from crossdock.core.config import load
-from crossdock.core.errors import ConfigError
 from crossdock.core.evidence import Finding
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
@@ -69,9 +68,8 @@ def move() -> None:
 @contextmanager
 def _move(kind: str, config: Path, subject: str = "") -> Iterator[Move]:
     project = load(config)
-    if subject and subject not in project.environments:
-        there = ", ".join(project.environments)
-        raise ConfigError(f"no environment {subject}", where=str(config), way_out=f"one of: {there}")
+    if subject:
+        project.environment(subject)
     with booted(project.state) as hub, hub.running(kind, subject=subject) as journal, opened(project) as access:
         yield Move(project, access, journal, hub.watched(journal, LiveProgress()))
 

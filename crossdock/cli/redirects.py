@@ -23,7 +23,6 @@ from crossdock.cli.console import (
     print_table,
 )
 from crossdock.core.config import load
-from crossdock.core.errors import ConfigError
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.redirects import FORMATS, Mapped, Redirects
 
@@ -41,9 +40,7 @@ def redirects() -> None:
 @contextmanager
 def _redirects(kind: str, config: Path, environment: str) -> Iterator[Redirects]:
     project = load(config)
-    if environment not in project.environments:
-        there = ", ".join(project.environments)
-        raise ConfigError(f"no environment {environment}", where=str(config), way_out=f"one of: {there}")
+    project.environment(environment)
     with booted(project.state) as hub, hub.running(kind, subject=environment) as journal:
         yield Redirects(project, environment, journal, hub.watched(journal, LiveProgress()))
 

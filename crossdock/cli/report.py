@@ -17,8 +17,7 @@ from crossdock.cli.console import (
     print_json,
     print_table,
 )
-from crossdock.core.config import Config, load
-from crossdock.core.errors import ConfigError
+from crossdock.core.config import load
 from crossdock.hub.boot import booted
 from crossdock.hub.moves.access import opened
 from crossdock.hub.moves.actions import Move
@@ -43,7 +42,8 @@ def screenshots_command(
 
     Example: crossdock move screenshots --in staging -c lumen/crossdock.toml
     """
-    project = _project(config, in_)
+    project = load(config)
+    project.environment(in_)
     with booted(project.state) as hub, hub.running("screenshots", subject=in_) as journal, opened(project) as access:
         album = Move(project, access, journal, hub.watched(journal, LiveProgress())).screenshots(in_, most_pages=pages)
     if as_json:
@@ -70,7 +70,8 @@ def report_command(
 
     Example: crossdock move report --in production --language de -c lumen/crossdock.toml
     """
-    project = _project(config, in_)
+    project = load(config)
+    project.environment(in_)
     with booted(project.state) as hub, hub.running("report", subject=in_) as journal:
         made = make(project, in_, language, hub, journal, hub.watched(journal, LiveProgress()))
     if as_json:
@@ -78,11 +79,3 @@ def report_command(
         return
     out.print(f"{in_}: {made.verdict}; {made.figures['pages']} pages, {made.figures['findings']:,} findings")
     out.print(f"{made.html}\n{made.pdf}", markup=False)
-
-
-def _project(config: ConfigFile, environment: str) -> Config:
-    project = load(config)
-    if environment not in project.environments:
-        there = ", ".join(project.environments)
-        raise ConfigError(f"no environment {environment}", where=str(config), way_out=f"one of: {there}")
-    return project

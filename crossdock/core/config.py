@@ -252,6 +252,13 @@ class Config(Model):
         """Errors: KeyError."""
         return _named(self.stores, name)
 
+    def environment(self, name: str) -> Environment:
+        """Errors: ConfigError naming those that there are."""
+        if name not in self.environments:
+            there = ", ".join(self.environments)
+            raise ConfigError(f"no environment {name}", where=str(self.path), way_out=f"one of: {there}")
+        return self.environments[name]
+
     def stores_of(self, server: str) -> tuple[Store, ...]:
         return tuple(store for store in self.stores if store.server == server)
 

@@ -7,28 +7,23 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
-from pydantic_core import PydanticCustomError
 
-from crossdock.core.config_values import Day, LocalPath, Model, Positive, Secret, Slug, Text
+from crossdock.core.config_values import Day, LocalPath, Model, Positive, Secret, Slug, Text, wrong
 
 _SCHEMES = ("ssh", "sftp", "https", "http", "smtp", "smtps", "ftp", "ftps")
-
-
-def _wrong(what: str, way_out: str) -> PydanticCustomError:
-    return PydanticCustomError("crossdock", "{what}", {"what": what, "way_out": way_out})
 
 
 def _resolver(value: str) -> str:
     if not re.fullmatch(
         r"\[[0-9a-fA-F:]+\](?::\d{1,5})?|[0-9a-fA-F:]*:[0-9a-fA-F:]+|\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?", value
     ):
-        raise _wrong(f'"{value}" is no address of a resolver', "write it as in 9.9.9.9 or 192.0.2.1:5353")
+        raise wrong(f'"{value}" is no address of a resolver', "write it as in 9.9.9.9 or 192.0.2.1:5353")
     return value
 
 
 def _selector(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", value):
-        raise _wrong(f'"{value}" is no selector', "write what stands before ._domainkey: google, k1")
+        raise wrong(f'"{value}" is no selector', "write what stands before ._domainkey: google, k1")
     return value
 
 
@@ -38,19 +33,19 @@ def _url(value: str) -> str:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        raise _wrong("is no address", "write it as in smtp://mail.example.com:587") from None
+        raise wrong("is no address", "write it as in smtp://mail.example.com:587") from None
     if parts.scheme not in _SCHEMES or not parts.hostname or port == 0:
-        raise _wrong("is no address that can be tried", f"write scheme and host; schemes: {', '.join(_SCHEMES)}")
+        raise wrong("is no address that can be tried", f"write scheme and host; schemes: {', '.join(_SCHEMES)}")
     if parts.password or (parts.username and parts.scheme not in ("ssh", "sftp")):
-        raise _wrong("holds a user or password", "give them as user and password, the latter as a reference")
+        raise wrong("holds a user or password", "give them as user and password, the latter as a reference")
     if not value.isprintable() or " " in value:
-        raise _wrong("is no address", "leave blanks out")
+        raise wrong("is no address", "leave blanks out")
     return value
 
 
 def _price(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-        raise _wrong("is no price", "write a number of at least 0, as in 49.90")
+        raise wrong("is no price", "write a number of at least 0, as in 49.90")
     return float(value)
 
 

@@ -63,27 +63,14 @@ class RemoteDump:
 
     def _run(self, argv: Sequence[str], what: str) -> Iterator[bytes]:
         where = f"{self.host.name}: database {what}"
-        with tempfile.TemporaryFile() as options, tempfile.TemporaryFile() as told:
+        with tempfile.TemporaryFile() as options:
             options.write(_option_file(*_address(self.account.host), self.account.user, str(self.account.password)))
             options.seek(0)
-            process = self.host.popen(["sh", "-c", _REMOTE, "sh", *argv], stdin=options, stderr=told)
-            out = process.stdout
-            assert out is not None  # noqa: S101  popen always opens it
-            try:
-                while piece := out.read(_PIECE_BYTES):
-                    yield piece
-                status = process.wait()
-            finally:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
-                out.close()
-            told.seek(0)
-            said = told.read()
-        if failure := self.host.failure(status, said):
-            raise failure
-        if status != 0:
-            raise _refusal(status, said.decode("utf-8", "replace").strip(), where)
+            yield from self.host.stream(
+                ["sh", "-c", _REMOTE, "sh", *argv],
+                stdin=options,
+                refusal=lambda status, said: _refusal(status, said, where),
+            )
 
 
 def _exact(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -133,12 +133,19 @@ class SshHost:
             self.command(argv, options=("-T",)), stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, bufsize=0
         )
 
-    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+    def stream(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: int | IO[bytes] = subprocess.DEVNULL,
+        refusal: Callable[[int, str], CrossdockError] | None = None,
+    ) -> Iterator[bytes]:
         """A command's output piece by piece, whatever its size; closing the iterator ends the command.
 
-        Errors: AccessError, ConnectionLost (also in the middle); a status other than 0 is a CrossdockError."""
+        Errors: AccessError, ConnectionLost (also in the middle); a status other than 0 is a CrossdockError, or what
+        `refusal` makes of it and of what the command said."""
         with tempfile.TemporaryFile() as complaints:
-            process = self.popen(argv, stdin=subprocess.DEVNULL, stderr=complaints)
+            process = self.popen(argv, stdin=stdin, stderr=complaints)
             out = process.stdout
             assert out is not None  # noqa: S101  popen always opens it
             try:
@@ -154,6 +161,8 @@ class SshHost:
             said = complaints.read(_PIECE_BYTES)
         if failure := self.failure(status, said):
             raise failure
+        if status != 0 and refusal:
+            raise refusal(status, said.decode("utf-8", "replace").strip())
         if status != 0:
             raise CrossdockError(f"{argv[0]} ended with status {status}: {_tail(said)}", where=self.where)
 

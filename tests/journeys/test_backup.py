@@ -36,13 +36,15 @@ def north(lab_gateway: Lab) -> Iterator[on.Project]:
 @pytest.fixture(scope="module")
 def first(north: on.Project) -> dict[str, Any]:
     """Its first backup: what no test before it may find."""
+    before = on.checksums(north.lab, "staging")
     for command in (("move", "copy", "--to", "staging"), ("move", "files", "--to", "staging"),
                     ("bridge", "install", "staging"), ("move", "run")):  # fmt: skip
         done = north.run(*command)
         assert done.returncode == BLOCKED, done.stdout + done.stderr
         assert "north: no backup was proved yet" in done.stderr
         assert "crossdock move backup" in done.stderr
-    assert on.different(on.checksums(north.lab, "staging"), on.checksums(north.lab, "production")) is not None
+    assert on.different(before, on.checksums(north.lab, "staging")) == {}
+    assert not (north.lab.managed.root("staging") / "wp-content/mu-plugins/crossdock-bridge").exists()
     code, made = backed_up(north)
     assert (code, made["findings_fail"]) == (0, [])
     return made

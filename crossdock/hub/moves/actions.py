@@ -16,6 +16,7 @@ from crossdock.core.inventory import Item
 from crossdock.core.ports import Journal, JudgeFactory, Progress
 from crossdock.edges.judge import JudgeAt
 from crossdock.edges.processes import worker_pool
+from crossdock.edges.whole_file import write_whole
 from crossdock.hub.moves import screenshots
 from crossdock.hub.moves.access import Access, shell
 from crossdock.hub.moves.assessment_page import write_page
@@ -384,11 +385,7 @@ def placements_json(people: Mapping[str, Sequence[Placement]]) -> dict[str, list
 
 
 def _write(path: Path, content: Any) -> None:
-    """Whole or not at all: a killed process leaves the former file."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
 
 
 def _by_key(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.template import Context, Engine
 from django.utils.safestring import mark_safe
 
 from crossdock.core.evidence import Json, Level
+from crossdock.edges.whole_file import write_whole
 
 # Templates ask Django's settings how to write numbers; an assessment without a project has no booted hub.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crossdock.hub.settings")
@@ -38,9 +39,7 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 def write_page(path: Path, title: str, assessment: Mapping[str, Any]) -> None:
     """Writes the page, whole or not at all. `assessment`: what assessment.json holds."""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(page(title, assessment), encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, page(title, assessment))
 
 
 def page(title: str, assessment: Mapping[str, Any]) -> str:
@@ -52,7 +51,7 @@ def page(title: str, assessment: Mapping[str, Any]) -> str:
     costs = assessment.get("costs") or {}
     context = {
         "title": title,
-        "style": mark_safe((_TEMPLATES / "moves" / "assessment.css").read_text(encoding="utf-8")),  # noqa: S308  ours
+        "style": mark_safe((_TEMPLATES / "assessment" / "assessment.css").read_text(encoding="utf-8")),  # noqa: S308  ours
         "at": datetime.now(UTC),
         "levels": [(level, sum(one["level"] == level for one in found)) for level in map(str, Level)],
         "findings": [one for one in found if one["level"] != str(Level.INFO)][:_MOST_FINDINGS],
@@ -62,7 +61,7 @@ def page(title: str, assessment: Mapping[str, Any]) -> str:
         "load": [{"server": name, **one} for name, one in assessment.get("load", {}).items()],
         "seconds": assessment.get("seconds", 0),
     }
-    return engine.get_template("moves/assessment.html").render(Context(context))
+    return engine.get_template("assessment/assessment.html").render(Context(context))
 
 
 def _sections(items: Sequence[Json]) -> list[dict[str, Any]]:

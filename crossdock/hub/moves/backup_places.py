@@ -13,7 +13,7 @@ from crossdock.edges.restic import Restic
 from crossdock.edges.scratch_database import GivenDatabase, ScratchServer, mariadbd_is_here
 from crossdock.edges.sealing import make_key
 from crossdock.edges.spool import SpoolFolder
-from crossdock.hub.moves import bridge_secrets
+from crossdock.edges.whole_file import write_whole
 
 Scratch = ScratchServer | GivenDatabase
 
@@ -91,5 +91,5 @@ def _secret(config: Config, given: SecretRef | None, name: str, may_make: bool) 
         if not may_make:
             way_out = f"bring the copy back to this place, or name it in [backup] {name.replace('-', '_')}"
             raise ConfigError(f"the backups' {name} is not here", where=str(path), way_out=way_out)
-        bridge_secrets.write_secret(path, make_key())
+        write_whole(path, f"{make_key()}\n", is_secret=True)
     return Masked((given or SecretRef(f"file:{path}")).reveal())

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from pathlib import Path
@@ -15,6 +14,7 @@ from crossdock.core.errors import TargetError
 from crossdock.core.ports import Shell
 from crossdock.core.secrets import Masked, SecretRef
 from crossdock.core.signing import BridgeKey
+from crossdock.edges.whole_file import write_whole
 
 _BCRYPT = re.compile(r"\$2y\$\d\d\$[./A-Za-z0-9]{53}")
 _HASH = "echo password_hash(stream_get_contents(STDIN), PASSWORD_BCRYPT, ['cost' => 10]);"
@@ -29,7 +29,7 @@ def key(config: Config, environment: str) -> BridgeKey:
     """The environment's key, made at the first call."""
     path = folder(config, environment) / "key"
     if not path.exists():
-        write_secret(path, secrets.token_hex(32))
+        write_whole(path, secrets.token_hex(32) + "\n", is_secret=True)
     return BridgeKey.of(SecretRef(f"file:{path}").reveal())
 
 
@@ -44,7 +44,7 @@ def login_password(config: Config, environment: str) -> Masked:
     given = config.environments[environment].bridge.login_password
     path = folder(config, environment) / "login"
     if given is None and not path.exists():
-        write_secret(path, secrets.token_urlsafe(18))
+        write_whole(path, secrets.token_urlsafe(18) + "\n", is_secret=True)
     return Masked((given or SecretRef(f"file:{path}")).reveal())
 
 
@@ -65,15 +65,5 @@ def login_hash(config: Config, environment: str, shell: Shell) -> Masked:
     if not _BCRYPT.fullmatch(made):
         told = "the server's PHP makes no hash of the staging login's password"
         raise TargetError(told, where=shell.name, way_out="see what `php -r 'echo 1;'` prints there besides 1")
-    write_secret(path, f"{mark} {made}")
+    write_whole(path, f"{mark} {made}\n", is_secret=True)
     return Masked(made)
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Whole or not at all, readable by this account alone from its first byte on."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-        out.write(text + "\n")
-    fresh.replace(path)

@@ -20,6 +20,7 @@ from crossdock.core.ports import Journal
 from crossdock.core.secrets import Masked
 from crossdock.edges.dns import DnsResolver
 from crossdock.edges.reach import Reach
+from crossdock.edges.whole_file import write_whole
 from crossdock.hub.moves.access import database_of, shell
 from crossdock.hub.moves.surroundings import cloud_of
 from crossdock.move import checklist
@@ -158,6 +159,4 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _keep(path: Path, content: Json) -> None:
     """Whole or not at all."""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n")

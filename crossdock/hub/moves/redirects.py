@@ -15,6 +15,7 @@ from crossdock.core.evidence import Finding
 from crossdock.core.ports import Journal, Progress
 from crossdock.core.redirects import MapRow
 from crossdock.edges.crawl import SiteCrawler
+from crossdock.edges.whole_file import write_whole
 from crossdock.formats.bridge_table import render_bridge
 from crossdock.formats.redirect_csv import parse_csv, render_csv
 from crossdock.formats.server_rules import render_apache, render_nginx
@@ -118,7 +119,7 @@ class Redirects:
         else:
             texts[f"{name}.csv"] = render_csv(rows)
         folder.mkdir(parents=True, exist_ok=True)
-        files = {file: hashlib.sha256(_write(folder / file, text)).hexdigest() for file, text in texts.items()}
+        files = {file: hashlib.sha256(write_whole(folder / file, text)).hexdigest() for file, text in texts.items()}
         self.journal.receipt("redirects.emit", self.environment, {"map": digest, "format": form, "files": files})
         return [folder / file for file in texts]
 
@@ -152,7 +153,7 @@ class Redirects:
 
     def _kept(self, rows: list[MapRow], found: list[Finding], step: str, data: dict[str, object]) -> Mapped:
         digest, figures = self.digest(rows), dict(counts(rows))
-        _write(self.path, render_csv(rows))
+        write_whole(self.path, render_csv(rows))
         for one in found:
             self.journal.finding(one, step=f"{step} {self.environment}")
         self.journal.receipt(step, self.environment, {"plan": self.plan.digest, "map": digest, **figures, **data})
@@ -171,15 +172,6 @@ def _listed(file: Path, found: list[Mistake]) -> str:
     return "\n".join(lines)
 
 
-def _write(path: Path, text: str) -> bytes:
-    """Whole or not at all: a killed process leaves the former file."""
-    body = text.encode("utf-8", "surrogateescape")
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_bytes(body)
-    fresh.replace(path)
-    return body
-
-
 @contextmanager
 def _memory(path: Path, digest: str) -> Iterator[tuple[dict[str, Seen], Callable[[Seen], None]]]:
     """What an unfinished replay of the same map has been answered, and how to keep more."""
@@ -193,9 +185,7 @@ def _memory(path: Path, digest: str) -> Iterator[tuple[dict[str, Seen], Callable
             except (ValueError, TypeError):
                 continue  # the last line of a process that was killed while it wrote
             known[one.url] = one
-    fresh = path.with_suffix(".new")
-    fresh.write_text("\n".join([head, *(_line(one) for one in known.values())]) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, "\n".join([head, *(_line(one) for one in known.values())]) + "\n")
     with path.open("a", encoding="utf-8", buffering=1) as out:
 
         def keep(one: Seen) -> None:

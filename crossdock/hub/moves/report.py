@@ -18,11 +18,12 @@ from django.utils import translation
 
 from crossdock import __version__
 from crossdock.core.config import Config
-from crossdock.core.errors import ConfigError, CrossdockError, EvidenceError
+from crossdock.core.errors import ConfigError, EvidenceError
 from crossdock.core.evidence import Level
 from crossdock.core.ports import Journal, Progress
 from crossdock.edges.pdf import render_pdf
 from crossdock.edges.pictures import small
+from crossdock.edges.whole_file import write_whole
 from crossdock.hub.boot import Hub
 from crossdock.hub.moves import report_words, screenshots
 from crossdock.hub.runs.rules import timestamp
@@ -65,7 +66,7 @@ def make(config: Config, environment: str, language: str, hub: Hub, journal: Jou
     files = {end: config.state / f"report-{environment}.{end}" for end in ("html", "pdf")}
     bodies = {"html": html.encode("utf-8"), "pdf": pdf}
     for end, path in files.items():
-        _write(path, bodies[end])
+        write_whole(path, bodies[end])
     figures = {
         "pages": pages,
         "findings": sum(report.levels.values()),
@@ -260,13 +261,3 @@ def _as_taken(path: Path, sha256: str) -> bytes:
         way_out = "somebody has changed it: crossdock move screenshots takes them anew"
         raise EvidenceError("this is not the picture that was taken", where=str(path), way_out=way_out)
     return png
-
-
-def _write(path: Path, body: bytes) -> None:
-    """Whole or not at all."""
-    fresh = path.with_name(f"{path.name}.new")
-    try:
-        fresh.write_bytes(body)
-    except OSError as error:
-        raise CrossdockError(f"can't be written: {error.strerror}", where=str(path), way_out="make room") from error
-    fresh.replace(path)

@@ -20,6 +20,7 @@ from crossdock.core.evidence import Finding, Json, canonical
 from crossdock.core.ports import Journal, Progress
 from crossdock.edges import pictures as files
 from crossdock.edges.browser import Camera, Reach, Shot
+from crossdock.edges.whole_file import write_whole
 from crossdock.hub.moves import bridge_secrets
 from crossdock.move import pictures
 from crossdock.move.order import Order
@@ -111,7 +112,7 @@ class _Index:
         made = {}
         for side, png in pngs.items():
             name = f"{view.key}-{side}.png"
-            _write(self.folder / name, png)
+            write_whole(self.folder / name, png)
             height, width = shapes[side]
             made[side] = Picture(name, hashlib.sha256(png).hexdigest(), width, height)
         self.seen[view.key] = replace(seen, pictures=made)
@@ -125,7 +126,7 @@ class _Index:
 
     def _save(self) -> None:
         self._kept["views"] = {key: one.as_json() for key, one in self.seen.items()}
-        _write(self._path, (json.dumps(self._kept, indent=1, ensure_ascii=False) + "\n").encode())
+        write_whole(self._path, json.dumps(self._kept, indent=1, ensure_ascii=False) + "\n")
 
 
 Taken = tuple[View, Seen, dict[str, bytes], dict[str, tuple[int, int]]]
@@ -255,15 +256,3 @@ def _is_there(place: Path, picture: Picture) -> bool:
         return hashlib.sha256((place / picture.file).read_bytes()).hexdigest() == picture.sha256
     except OSError:
         return False
-
-
-def _write(path: Path, body: bytes) -> None:
-    """Whole or not at all."""
-    fresh = path.with_suffix(".new")
-    try:
-        fresh.write_bytes(body)
-    except OSError as error:
-        raise CrossdockError(
-            f"can't be written: {error.strerror}", where=str(path), way_out="make room, then start it again: it goes on"
-        ) from error
-    fresh.replace(path)

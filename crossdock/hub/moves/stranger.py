@@ -14,6 +14,7 @@ from crossdock.core.errors import AccessError, ConfigError
 from crossdock.core.evidence import Finding, Level
 from crossdock.core.inventory import Item
 from crossdock.edges.ssh import SshHost
+from crossdock.edges.whole_file import write_whole
 from crossdock.edges.wordpress import read_wordpress
 from crossdock.hub.moves.assessment_page import write_page
 from crossdock.hub.moves.surroundings import Settings, Spot, Surroundings, look_around
@@ -59,7 +60,7 @@ class StrangersAssessment:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps(self.as_json(), indent=1, ensure_ascii=False, sort_keys=True)
-            (folder / "assessment.json").write_text(text + "\n", encoding="utf-8")
+            write_whole(folder / "assessment.json", text + "\n")
             write_page(folder / "assessment.html", self.stranger.name, self.as_json())
         except OSError as error:
             raise ConfigError(

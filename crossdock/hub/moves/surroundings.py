@@ -24,6 +24,7 @@ from crossdock.edges.http import SiteWeb
 from crossdock.edges.probing import ScriptProber
 from crossdock.edges.ssh import SshHost
 from crossdock.edges.tls import TlsPort
+from crossdock.edges.whole_file import write_whole
 from crossdock.formats.web_hosts import apache_hosts, nginx_hosts
 from crossdock.hub.moves.access import shell
 from crossdock.move.inventory import cloud, dns, front
@@ -154,9 +155,7 @@ def look_around_project(
     made.items = items(made.items, *seen)
     made.at = datetime.now(UTC).isoformat(timespec="seconds")
     found = {**made.as_json(), "findings": [one.as_json() for one in made.findings], "asked": asked}
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, json.dumps(found, ensure_ascii=False))
     return made
 
 
